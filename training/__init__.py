@@ -1,0 +1,1 @@
+"""How the systems of ``core`` learn: recipes, the one loop, run folders, measures and benches."""
