@@ -3,7 +3,7 @@
 Neither source includes torch, so it compiles in a second with or without a CUDA build of torch: it holds
 ``extern "C" int NAME_verb(float const* x, int64_t count, double gain, int64_t threads)``, which returns 0 or an error
 number; ``NAME.h`` may hold what both share. From Python: ``if available("rasterise"): call("rasterise",
-"rasterise_draw", x, count, gain)``. A tensor goes as its data pointer (the caller sees to type and memory layout), an int
+"rasterise_draw", x, count, gain)``. A tensor goes as its data pointer (the caller sees to type and layout), an int
 as int64_t, a float as double, None as null; a CPU function takes the number of threads (int64_t) last, a CUDA function
 the cudaStream_t. What is built lies in a folder named by a digest of source, flags, compiler and processor; without a
 compiler ``why_not`` says so and the reference serves.
