@@ -21,9 +21,9 @@ from core.ops.upfirdn2d import make_taps, upfirdn2d, upfirdn2d_reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ALLOWED = {torch.float64: 1e-9, torch.float32: 2e-5, torch.bfloat16: 5e-2}
-"""Largest difference as a share of the reference's largest value; for bfloat16, whose rounding decides on which side of
-a kink a value falls, the difference's standard deviation as a share of the reference's."""
+ALLOWED = {torch.float64: 1e-9, torch.float32: 2e-5, torch.bfloat16: 2e-2}
+"""Largest difference as a share of the reference's largest value; for bfloat16 without the largest 3 % of differences,
+where rounding put a value on the other side of a kink."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def differ(case: Case, x: Tensor) -> dict[str, float]:
 def _share(plain: Tensor, ours: Tensor) -> float:
     difference, size = plain.double() - ours.double(), plain.double()
     if ours.dtype == torch.bfloat16:
-        return float(difference.square().mean().sqrt() / size.square().mean().sqrt().clamp_min(1e-12))
+        return float(difference.abs().flatten().quantile(0.97) / size.abs().max().clamp_min(1e-12))
     return float(difference.abs().max() / size.abs().max().clamp_min(1e-12))
 
 
