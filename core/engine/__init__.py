@@ -1,0 +1,1 @@
+"""The engine: people, garments and scenes that do not exist, drawn from a seed with every label known."""
