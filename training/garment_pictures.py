@@ -1,0 +1,112 @@
+"""Garment pictures with their masks, read once into memory: the cut-out data set, or any folder of pictures.
+
+What is kept for validation is decided by who sent a picture, so that no room, style or near-duplicate is on both sides.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.image import flatten, read_picture, resize
+
+UNWANTED = ("Shoes", "Hat", "Not sure", "Other")
+VALIDATION_SHARE = 0.08
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class NoPictures(LookupError):
+    """The folder holds nothing to learn from; the message says what was looked for."""
+
+
+@dataclass(frozen=True)
+class GarmentPictures:
+    """Pictures of one size with masks, and which of them learn and which validate."""
+
+    pictures: npt.NDArray[np.uint8]
+    """N x size x size x 3."""
+    masks: npt.NDArray[np.uint8]
+    """N x size x size, 0 to 255; all 255 where a folder has no masks."""
+    labels: tuple[str, ...]
+    learning: npt.NDArray[np.int64]
+    validating: npt.NDArray[np.int64]
+
+
+def read_garments(folder: Path, size: int) -> GarmentPictures:
+    """The data set where its index and tar lie in the folder, else every picture below the folder."""
+    if (folder / "index.csv").is_file() and list(folder.glob("*.tar")):
+        return _read_data_set(folder, size)
+    return _read_folder(folder, size)
+
+
+def _read_data_set(folder: Path, size: int) -> GarmentPictures:
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as opened:
+        listed = [row for row in csv.DictReader(opened) if row["mask_tier"] == "A" and row["label"] not in UNWANTED]
+    rows = {row["id"]: row for row in listed}
+    pictures, masks = _unpack(sorted(folder.glob("*.tar"))[0], set(rows), size)
+    kept = [name for name in rows if name in pictures and name in masks]
+    if not kept:
+        raise NoPictures(f"{folder} has an index but no picture of it in its tar file.")
+    held_back = {name for name in kept if _is_held_back(rows[name]["sender_id"])}
+    shared = {rows[name]["dup_group"] for name in held_back}
+    learning = [i for i, name in enumerate(kept) if name not in held_back and rows[name]["dup_group"] not in shared]
+    return GarmentPictures(
+        np.stack([pictures[name] for name in kept]),
+        np.stack([masks[name] for name in kept]),
+        tuple(rows[name]["label"] for name in kept),
+        np.asarray(learning, dtype=np.int64),
+        np.asarray([i for i, name in enumerate(kept) if name in held_back], dtype=np.int64),
+    )
+
+
+def _unpack(
+    tar: Path, wanted: set[str], size: int
+) -> tuple[dict[str, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.uint8]]]:
+    """Pictures and masks of the wanted names, brought to size while the tar is read through once."""
+    from PIL import Image as PillowImage
+
+    pictures: dict[str, npt.NDArray[np.uint8]] = {}
+    masks: dict[str, npt.NDArray[np.uint8]] = {}
+    with tarfile.open(tar) as opened:
+        for member in opened:
+            path = Path(member.name)
+            content = opened.extractfile(member) if path.stem in wanted else None
+            if content is None:
+                continue
+            with PillowImage.open(io.BytesIO(content.read())) as picture:
+                if path.parts[0] == "mask":
+                    masks[path.stem] = resize(np.asarray(picture.convert("L")), size, size)
+                else:
+                    pictures[path.stem] = resize(np.asarray(picture.convert("RGB")), size, size)
+    return pictures, masks
+
+
+def _read_folder(folder: Path, size: int) -> GarmentPictures:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
+    if not paths:
+        raise NoPictures(
+            f"{folder} holds no pictures ({', '.join(PICTURE_ENDINGS)}); give a folder of garments on white."
+        )
+    pictures = np.stack([resize(flatten(read_picture(path)), size, size) for path in paths])
+    held_back = np.asarray([_is_held_back(path.stem) for path in paths])
+    if held_back.all() or not held_back.any():
+        held_back = np.arange(len(paths)) % 12 == 11
+    return GarmentPictures(
+        pictures,
+        np.full(pictures.shape[:3], 255, dtype=np.uint8),
+        tuple(path.parent.name for path in paths),
+        np.flatnonzero(~held_back),
+        np.flatnonzero(held_back) if held_back.any() else np.arange(len(paths)),
+    )
+
+
+def _is_held_back(name: str) -> bool:
+    """The same answer in every run: a share of all names, by digest."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 < VALIDATION_SHARE

@@ -1,0 +1,200 @@
+"""How the garment room learns. ``generator``: stage 1, StyleGAN2 on cut-out garments on white, with little data."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core import losses
+from core.augment import Augment
+from core.garment.config import Config
+from core.garment.networks import make_discriminator, make_generator
+from core.image import contact_sheet, to_pixels, to_tensor
+from training.garment_pictures import NoPictures, read_garments
+from training.recipe import Phase
+from training.swd import sliced_distance
+
+if TYPE_CHECKING:
+    from core.image import Pixels
+    from training.spec import RunSpec
+
+PREVIEW_COUNT = 40
+MEASURED = 256
+DATA_SOURCES = {"garments_white256": "CC0 1.0, alexeygrigorev/clothing-dataset, cut out and masked"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides how the generator learns."""
+
+    batch_size: int = 32
+    learning_rate: float = 0.0025
+    r1_weight: float = 1.0
+    r1_every: int = 16
+    path_weight: float = 2.0
+    """0 leaves path-length regularisation out."""
+    path_every: int = 4
+    mixing: float = 0.9
+    augment_target: float = 0.6
+    augment_pictures: float = 200_000.0
+    average_half_life: float = 10_000.0
+    bfloat16: bool = False
+    """Convolutions in bfloat16 on a CPU that has it; on CUDA the trainer always does so."""
+
+    @classmethod
+    def small(cls) -> Settings:
+        """For one CPU: no path-length term, and augmentation that follows faster."""
+        return cls(
+            batch_size=16,
+            learning_rate=0.002,
+            r1_weight=0.2,
+            path_weight=0.0,
+            augment_pictures=60_000.0,
+            average_half_life=4_000.0,
+        )
+
+
+class GeneratorRecipe:
+    """A generator and a discriminator against each other (Karras 2020, 2020b)."""
+
+    subject = "garment"
+    name = "generator"
+    published = ("generator",)
+    round_size = 10_000
+    protocol = "garments of senders kept back: sliced Wasserstein distance, mean of the pyramid's levels"
+
+    def __init__(self, request: RunSpec, config: Config, settings: Settings) -> None:
+        if request.data is None:
+            raise NoPictures("The garment generator learns from pictures: give a folder with --data.")
+        torch.manual_seed(request.seed)
+        self.config, self.settings, self.seed = config, settings, request.seed
+        self.garments = read_garments(Path(request.data), config.generator.size)
+        self.batch_size = settings.batch_size
+        known = Path(request.data).name
+        self.sources = {known: DATA_SOURCES.get(known, "a person's own pictures")}
+        self.generator, self.discriminator = make_generator(config), make_discriminator(config)
+        self.augment = Augment(settings.augment_target, settings.augment_pictures)
+        self.paths = nn.Module()
+        self.paths.register_buffer("mean_length", torch.zeros(()))
+        self.modules: dict[str, nn.Module] = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "augment": self.augment,
+            "paths": self.paths,
+        }
+        self.averaged = {"generator": settings.average_half_life}
+        self.phases = make_phases(settings)
+
+    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
+        """Real garments, mirrored at random."""
+        draw = np.random.default_rng((self.seed, step, 0x6A5))
+        chosen = draw.choice(self.garments.learning, self.batch_size)
+        mirrored = draw.random(self.batch_size) < 0.5
+        within = slice(part * size, part * size + size)
+        pictures = to_tensor(self.garments.pictures[chosen[within]])
+        turned = torch.from_numpy(mirrored[within])[:, None, None, None]
+        return {"real": torch.where(turned, pictures.flip(3), pictures)}
+
+    def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """The term of one phase."""
+        del step
+        terms = {
+            "generator": self._fool,
+            "path": self._straighten,
+            "discriminator": self._tell_apart,
+            "r1": self._smooth,
+        }
+        device = batch["real"].device.type
+        on_cpu = self.settings.bfloat16 and device == "cpu"
+        with torch.autocast("cpu", torch.bfloat16) if on_cpu else contextlib.nullcontext():
+            return terms[phase.name](batch["real"])
+
+    def _draw(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        z = torch.randn(2 * count, self.config.generator.code_width, device=device)
+        w = self.generator.mapping(z)
+        self.generator.mapping.follow(w)
+        codes = self.generator.mix(w[:count], w[count:], self.settings.mixing)
+        return self.generator.synthesis(codes), codes
+
+    def _fool(self, real: Tensor) -> dict[str, Tensor]:
+        fake, _ = self._draw(len(real), real.device)
+        return {"fool": losses.fool(self.discriminator(self.augment(fake)))}
+
+    def _straighten(self, real: Tensor) -> dict[str, Tensor]:
+        fake, codes = self._draw(max(1, len(real) // 2), real.device)
+        mean_length = self.paths.get_buffer("mean_length")
+        penalty, mean = losses.path_length_penalty(fake, codes, mean_length)
+        mean_length.copy_(mean)
+        return {"path": penalty * self.settings.path_weight * self.settings.path_every}
+
+    def _tell_apart(self, real: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            fake, _ = self._draw(len(real), real.device)
+            shown = self.augment(torch.cat((fake, real)))
+        fake_scores = self.discriminator(shown[: len(real)])
+        real_scores = self.discriminator(shown[len(real) :])
+        self.augment.observe(real_scores.detach())
+        return {"tell_apart": losses.tell_apart(real_scores, fake_scores)}
+
+    def _smooth(self, real: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            shown = self.augment(real)
+        shown.requires_grad_()
+        penalty = losses.gradient_penalty(self.discriminator(shown), shown)
+        return {"r1": penalty * self.settings.r1_weight * self.settings.r1_every}
+
+    def preview(self) -> Pixels:
+        """Garments of fixed codes, slightly truncated."""
+        return contact_sheet(list(self._draw_fixed(PREVIEW_COUNT, 0.8)), columns=8)
+
+    def measure(self) -> dict[str, float]:
+        """How alike drawn and kept-back real garments are; ``validation`` is the mean over the levels."""
+        count = min(MEASURED, len(self.garments.validating))
+        drawn = to_tensor(self._draw_fixed(count, 1.0))
+        real = to_tensor(self.garments.pictures[self.garments.validating[:count]])
+        levels = sliced_distance(drawn, real)
+        scores = {f"swd_{size}": distance for size, distance in levels.items()}
+        return {
+            "validation": sum(levels.values()) / len(levels),
+            "augment_chance": float(self.augment.chance),
+            **scores,
+        }
+
+    @torch.no_grad()
+    def _draw_fixed(self, count: int, truncation: float) -> Pixels:
+        device = next(self.generator.parameters()).device
+        noise = torch.Generator().manual_seed(self.seed)
+        z = torch.randn(count, self.config.generator.code_width, generator=noise)
+        drawn = [self.generator(part.to(device), None, truncation, "fixed") for part in z.split(16)]
+        return to_pixels(torch.cat(drawn))
+
+
+def make_phases(settings: Settings) -> tuple[Phase, ...]:
+    """Generator and discriminator, each with its lazy penalty on the same optimiser (Karras 2020, appendix B)."""
+
+    def adam(name: str, every: int, penalty: str) -> tuple[Phase, ...]:
+        share = every / (every + 1) if penalty else 1.0
+        rate, betas = settings.learning_rate * share, (0.0, 0.99**share)
+        turn = Phase(name, (name,), rate, betas)
+        return (turn, Phase(penalty, (name,), rate, betas, every=every, shares=name)) if penalty else (turn,)
+
+    return (
+        *adam("generator", settings.path_every, "path" if settings.path_weight else ""),
+        *adam("discriminator", settings.r1_every, "r1" if settings.r1_weight else ""),
+    )
+
+
+def make_generator_recipe(request: RunSpec) -> GeneratorRecipe:
+    """The recipe of a request; options may set ``size``, ``channel_base``, ``channel_limit`` and any of Settings."""
+    config = {"full": Config, "small": Config.small, "tiny": Config.tiny}[request.preset]()
+    settings = Settings() if request.preset == "full" else Settings.small()
+    shape = {key: request.options[key] for key in ("size", "channel_base", "channel_limit") if key in request.options}
+    chosen = {key: value for key, value in request.options.items() if key in Settings.__dataclass_fields__}
+    generator = replace(config.generator, **shape)
+    return GeneratorRecipe(request, replace(config, generator=generator), replace(settings, **chosen))
