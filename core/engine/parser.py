@@ -110,14 +110,18 @@ def _expand_shorthand(tokens: list[Token]) -> list[Token]:
 def _make_items(tokens: list[Token]) -> list[Item]:
     """Tokens that carry meaning, each with the joint that stands before it."""
     items: list[Item] = []
-    joint, between, strange = "", set[str](), False
+    joint, between, strange, last = "", set[str](), False, None
     for token in tokens:
+        # a blank within Chinese is there on purpose
+        if last is not None and token.start > last.end and not (token.text.isascii() or last.text.isascii()):
+            joint = joint or "blank"
+        last = token
         if token.sense is None:
             strange = True
             continue
         category = token.sense.category
         if category in {"comma", "list", "and", "or", "with"}:
-            joint = category if joint in {"", "with", category} or category in {"or"} else "comma"
+            joint = category if joint in {"", "blank", "with", category} or category in {"or"} else "comma"
         elif category in {"filler", "person"}:
             between.add("person" if category == "person" else token.text.lower())
         else:

@@ -76,7 +76,7 @@ def read_group(items: list[Item]) -> Reading | None:
 
 
 def _joint_cost(item: Item) -> float:
-    cost = {"": 0.0, "comma": 1.5, "list": 1.2, "and": 0.5, "or": 0.5, "with": 1.2}[item.joint]
+    cost = {"": 0.0, "blank": 0.4, "comma": 1.5, "list": 1.2, "and": 0.5, "or": 0.5, "with": 1.2}[item.joint]
     cost += 0.3 * item.strange + (0.8 if "person" in item.between else 0.0)
     return cost
 
