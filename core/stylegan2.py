@@ -136,26 +136,46 @@ class ModulatedConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.register_buffer("taps", make_taps(), persistent=False)
         self.up = up
+        self._drawing: tuple[tuple[int, int], Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Features under one code per picture."""
         style = self.affine(w)
-        energy = self.weight.square().sum(dim=(2, 3)).to(style.dtype)
+        energy, kernel = self._kernel()
         # Karras 2020, eq. 3: sum over i, k of (s_i w_ijk)^2 is s^2 times the weights' energy
-        demodulation = torch.rsqrt(F.linear(style.square(), energy) + 1e-8)
-        if x.shape[0] == 1 and x.numel() > self.weight.numel() and not torch.is_grad_enabled():
-            kernel = self.weight * demodulation[0, :, None, None, None] * style[0, None, :, None, None]
-            return self._convolve(x, kernel)  # one picture: scaling the few weights is cheaper than the activations
-        x = self._convolve(x * style[:, :, None, None].to(x.dtype), self.weight)
+        demodulation = torch.rsqrt(F.linear(style.square(), energy.to(style.dtype)) + 1e-8)
+        if x.shape[0] == 1 and x.numel() > kernel.numel() and not torch.is_grad_enabled():
+            # one picture: scaling the few weights is cheaper than the activations
+            ins, outs = (1, 0) if self.up == 1 else (0, 1)
+            kernel = kernel * _along(style[0], ins) * _along(demodulation[0], outs)
+            return self._convolve(x, kernel)
+        x = self._convolve(x * style[:, :, None, None].to(x.dtype), kernel)
         return x * demodulation[:, :, None, None].to(x.dtype)
+
+    def _kernel(self) -> tuple[Tensor, Tensor]:
+        """Energy and kernel as the convolution wants it; while drawing they are kept until the weights change."""
+        stamp = (self.weight._version, self.weight.data_ptr())
+        if not torch.is_grad_enabled() and self._drawing is not None and self._drawing[0] == stamp:
+            return self._drawing[1], self._drawing[2]
+        energy = self.weight.square().sum(dim=(2, 3))
+        kernel = self.weight if self.up == 1 else self.weight.transpose(0, 1)
+        if not torch.is_grad_enabled():
+            kernel = kernel.contiguous(memory_format=torch.channels_last)
+            self._drawing = (stamp, energy, kernel)
+        return energy, kernel
 
     def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
         kernel = kernel.to(x.dtype)
         if self.up == 1:
             return F.conv2d(x, kernel, padding=1)
-        x = F.conv_transpose2d(x, kernel.transpose(0, 1), stride=2)
+        x = F.conv_transpose2d(x, kernel, stride=2)
         assert isinstance(self.taps, Tensor)
         return upfirdn2d(x, self.taps, padding=1, gain=4.0)
+
+
+def _along(vector: Tensor, dimension: int) -> Tensor:
+    """A vector that broadcasts along one dimension of a kernel."""
+    return vector.reshape([-1 if index == dimension else 1 for index in range(4)])
 
 
 class SynthesisLayer(nn.Module):

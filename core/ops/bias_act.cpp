@@ -5,6 +5,8 @@
 
 namespace {
 
+constexpr int64_t WORTH_THREADS = 65536;  // below, waking a second thread costs more than it saves
+
 struct Shape {
     int64_t outer, channels, inner;  // element (o, c, i) lies at (o * channels + c) * inner + i
 };
@@ -12,11 +14,12 @@ struct Shape {
 // Runs row(start, bias of the first element, step of the bias, count) over stretches that share a simple bias pattern.
 template <class T, class Row>
 void each_row(Shape shape, T const* bias, int64_t threads, Row row) {
+    bool const worth = shape.outer * shape.channels * shape.inner >= WORTH_THREADS;
     if (shape.inner == 1) {
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static) if (worth)
         for (int64_t o = 0; o < shape.outer; ++o) row(o * shape.channels, bias, T(0), shape.channels);
     } else {
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(static) if (worth)
         for (int64_t r = 0; r < shape.outer * shape.channels; ++r) {
             T const shift = bias ? T(bias[r % shape.channels]) : T(0);
             row(r * shape.inner, static_cast<T const*>(nullptr), shift, shape.inner);
@@ -45,7 +48,7 @@ void forward(T const* x, T const* bias, T* y, Shape shape, double gain, double c
 template <class T, int ACT>
 void gradient(T const* y, T const* dy, T* dx, int64_t count, double gain, double clamp, int64_t threads) {
     T const scale = T(gain), limit = clamp < 0 ? T(INFINITY) : T(clamp);
-#pragma omp parallel for simd num_threads(threads) schedule(static)
+#pragma omp parallel for simd num_threads(threads) schedule(static) if (count >= WORTH_THREADS)
     for (int64_t i = 0; i < count; ++i) {
         T const v = T(y[i]);
         bool const inside = v < limit && v > -limit;
