@@ -1,4 +1,4 @@
-"""Losses that more than one room uses: adversarial terms, gradient and path-length penalties."""
+"""Losses that more than one room uses: adversarial terms, gradient and path-length penalties, dissimilarity."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from core.ops.ssim import ssim
 
 
 def fool(fake_scores: Tensor) -> Tensor:
@@ -32,3 +34,8 @@ def path_length_penalty(pictures: Tensor, codes: Tensor, mean_length: Tensor) ->
     lengths = slope.square().sum(dim=2).mean(dim=1).sqrt()
     mean = mean_length.lerp(lengths.mean().detach().to(mean_length.dtype), 0.01)
     return (lengths - mean).square().mean(), mean
+
+
+def dissimilarity(picture: Tensor, target: Tensor) -> Tensor:
+    """(1 - SSIM) / 2 per pixel and channel, 0 where pictures N x C x H x W in [-1, 1] are alike, at most 1."""
+    return ((1 - ssim(picture * 0.5 + 0.5, target * 0.5 + 0.5)) / 2).clamp(0, 1)

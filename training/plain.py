@@ -1,14 +1,13 @@
 """The plain formulations of the papers' public code, kept as they are: what our fast ones must equal and are timed against.
 
-Zero insertion and FIR (``core.ops.upfirdn2d_reference``), per-sample modulated weights with grouped convolution for
-StyleGAN2, ``AvgPool2d`` windows for structural similarity.
+Per-sample modulated weights with grouped convolution for StyleGAN2; those of the ops (zero insertion and FIR, pooled
+windows of similarity) stand beside them as ``NAME_reference``.
 """
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.ops.bias_act import bias_act_reference
 from core.ops.upfirdn2d import upfirdn2d_reference
@@ -72,28 +71,3 @@ def synthesis_plain(synthesis: Synthesis, codes: Tensor) -> Tensor:
 def draw_plain(generator: Generator, z: Tensor) -> Tensor:
     """Random codes to pictures."""
     return synthesis_plain(generator.synthesis, generator.spread(generator.mapping(z)))
-
-
-class PlainSSIM(nn.Module):
-    """Structural similarity (Wang 2004) as public depth-estimation code has it: five pooled windows, reflected edges."""
-
-    def __init__(self, window: int = 3) -> None:
-        super().__init__()
-        self.pool = nn.AvgPool2d(window, 1)
-        self.edge = nn.ReflectionPad2d(window // 2)
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Similarity per pixel of pictures in [0, 1]."""
-        x, y = self.edge(x), self.edge(y)
-        mean_x, mean_y = self.pool(x), self.pool(y)
-        variance_x = self.pool(x**2) - mean_x**2
-        variance_y = self.pool(y**2) - mean_y**2
-        covariance = self.pool(x * y) - mean_x * mean_y
-        above = (2 * mean_x * mean_y + 0.01**2) * (2 * covariance + 0.03**2)
-        below = (mean_x**2 + mean_y**2 + 0.01**2) * (variance_x + variance_y + 0.03**2)
-        return above / below
-
-
-def ssim_loss_plain(x: Tensor, y: Tensor) -> Tensor:
-    """(1 - SSIM) / 2, limited to [0, 1], mean over everything."""
-    return torch.clamp((1 - PlainSSIM()(x, y)) / 2, 0, 1).mean()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.ops import build
 from core.ops.bias_act import ACTIVATIONS, bias_act, bias_act_reference
+from core.ops.ssim import ssim, ssim_reference
 from core.ops.upfirdn2d import make_taps, upfirdn2d, upfirdn2d_reference
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Case:
     ours: Callable[[Tensor], Tensor]
     plain: Callable[[Tensor], Tensor]
     shape: tuple[int, ...]
+    twice: bool = True
+    """Whether the op has second gradients of its own."""
 
 
 def list_cases(device: str, size: int, channels: int) -> Iterator[Case]:
@@ -58,6 +61,13 @@ def list_cases(device: str, size: int, channels: int) -> Iterator[Case]:
         ours = partial(upfirdn2d, taps=taps, **options)
         plain = partial(upfirdn2d_reference, taps=taps, **options)
         yield Case(f"upfirdn2d {name}", ours, plain, shape)
+    target = torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).to(device)
+    yield Case("ssim", partial(compare, ssim, target), partial(compare, ssim_reference, target), shape, twice=False)
+
+
+def compare(function: Callable[[Tensor, Tensor], Tensor], target: Tensor, x: Tensor) -> Tensor:
+    """Similarity with one fixed picture."""
+    return function(x, target.to(x.dtype))
 
 
 def differ(case: Case, x: Tensor) -> dict[str, float]:
@@ -69,8 +79,8 @@ def differ(case: Case, x: Tensor) -> dict[str, float]:
         value = function(given)
         weight = torch.linspace(-1, 1, value.numel(), dtype=torch.float64, device=x.device)
         weight = weight.reshape(value.shape).to(dtype).requires_grad_()
-        (first,) = torch.autograd.grad(value, given, weight, create_graph=True)
-        (second,) = torch.autograd.grad(first.square().sum(), weight)
+        (first,) = torch.autograd.grad(value, given, weight, create_graph=case.twice)
+        second = torch.autograd.grad(first.square().sum(), weight)[0] if case.twice else torch.zeros(1)
         found.append((value, first, second))
     names = ("value", "gradient", "second")
     return {name: _share(a.detach(), b.detach()) for name, a, b in zip(names, *found, strict=True)}
@@ -116,7 +126,7 @@ def seconds(work: Callable[[], None], device: str, repeats: int = 7) -> float:
 
 def check(device: str) -> bool:
     """Prints one line per op and mode; whether all agree."""
-    for name in ("bias_act", "upfirdn2d"):
+    for name in ("bias_act", "upfirdn2d", "ssim"):
         print(f"{device} {name}: {build.why_not(name, device) or 'compiled'}")
     print(f"{'op and mode':28} {'type':9} {'layout':7} {'value':>9} {'gradient':>9} {'second':>9}   forward  gradient")
     agree = True
