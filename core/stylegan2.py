@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.ops import build
 from core.ops.bias_act import bias_act
 from core.ops.upfirdn2d import make_taps, upfirdn2d
 
@@ -154,12 +155,13 @@ class ModulatedConv(nn.Module):
 
     def _kernel(self) -> tuple[Tensor, Tensor]:
         """Energy and kernel as the convolution wants it; while drawing they are kept until the weights change."""
-        stamp = (self.weight._version, self.weight.data_ptr())
-        if not torch.is_grad_enabled() and self._drawing is not None and self._drawing[0] == stamp:
+        keeps = not torch.is_grad_enabled() and not build.tracing()
+        stamp = (self.weight._version, self.weight.data_ptr()) if keeps else (0, 0)
+        if keeps and self._drawing is not None and self._drawing[0] == stamp:
             return self._drawing[1], self._drawing[2]
         energy = self.weight.square().sum(dim=(2, 3))
         kernel = self.weight if self.up == 1 else self.weight.transpose(0, 1)
-        if not torch.is_grad_enabled():
+        if keeps:
             kernel = kernel.contiguous(memory_format=torch.channels_last)
             self._drawing = (stamp, energy, kernel)
         return energy, kernel

@@ -85,7 +85,7 @@ def _compiled(x: Tensor, act: str, gain: float) -> bool:
         return False
     if x.device.type == "cpu":
         usable = act in PIECEWISE_LINEAR and gain > 0 and x.dtype in (torch.float32, torch.float64)
-        return usable and not torch.compiler.is_compiling() and build.available("bias_act", "cpu")
+        return usable and not build.tracing() and build.available("bias_act", "cpu")
     usable = act not in PIECEWISE_LINEAR or gain > 0
     return usable and x.device.type == "cuda" and build.available("bias_act", "cuda")
 

@@ -70,6 +70,11 @@ def why_not(name: str, device: str = "cpu") -> str:
     return _STATE.refused.get(key, "")
 
 
+def tracing() -> bool:
+    """Whether a graph is being recorded, into which compiled ops cannot go."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
 def load(name: str, device: str = "cpu") -> ctypes.CDLL:
     """The op's library, built if this source was not built before; raises OpUnavailable."""
     key = (name, device)

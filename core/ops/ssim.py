@@ -24,7 +24,7 @@ def ssim(x: Tensor, target: Tensor) -> Tensor:
     if x.shape != target.shape or x.ndim != 4 or min(x.shape[2:]) < 2:
         raise ValueError(f"Similarity compares pictures of one shape, not {tuple(x.shape)} and {tuple(target.shape)}.")
     fast = x.dtype == target.dtype == torch.float32 and x.numel() > 0 and not target.requires_grad
-    if fast and not torch.compiler.is_compiling() and build.available("ssim", x.device.type):
+    if fast and not build.tracing() and build.available("ssim", x.device.type):
         return _Similarity.apply(x.contiguous(), target.contiguous())
     return ssim_reference(x, target)
 

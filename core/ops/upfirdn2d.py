@@ -39,6 +39,8 @@ def upfirdn2d(
     ``taps`` is one line (used both ways) or a square; it gets no gradient.
     """
     filtering = Filtering.of(taps, up, down, padding, gain)
+    if build.tracing():
+        return upfirdn2d_depthwise(x, _square(taps).to(x.device), filtering)
     return _Upfirdn2d.apply(
         x, _square(taps).to(x.device, torch.float64 if x.dtype == torch.float64 else None), filtering
     )
