@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -137,42 +137,70 @@ class ModulatedConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.register_buffer("taps", make_taps(), persistent=False)
         self.up = up
-        self._drawing: tuple[tuple[int, int], Tensor, Tensor] | None = None
+        self._drawing: tuple[tuple[int, int, int], Tensor, Tensor, Tensor | None] | None = None
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Features under one code per picture."""
         style = self.affine(w)
-        energy, kernel = self._kernel()
+        energy, kernel, packed = self._kernel(x)
         # Karras 2020, eq. 3: sum over i, k of (s_i w_ijk)^2 is s^2 times the weights' energy
         demodulation = torch.rsqrt(F.linear(style.square(), energy.to(style.dtype)) + 1e-8)
-        if x.shape[0] == 1 and x.numel() > kernel.numel() and not torch.is_grad_enabled():
+        if x.shape[0] == 1 and x.numel() > 2 * kernel.numel() and not torch.is_grad_enabled():
             # one picture: scaling the few weights is cheaper than the activations
             ins, outs = (1, 0) if self.up == 1 else (0, 1)
             kernel = kernel * _along(style[0], ins) * _along(demodulation[0], outs)
-            return self._convolve(x, kernel)
-        x = self._convolve(x * style[:, :, None, None].to(x.dtype), kernel)
-        return x * demodulation[:, :, None, None].to(x.dtype)
+            return self._filter(self._convolve(x, kernel))
+        x = x * style[:, :, None, None].to(x.dtype)
+        x = self._convolve(x, kernel) if packed is None else _convolve_packed(x, packed, self.up)
+        return self._filter(x) * demodulation[:, :, None, None].to(x.dtype)
 
-    def _kernel(self) -> tuple[Tensor, Tensor]:
-        """Energy and kernel as the convolution wants it; while drawing they are kept until the weights change."""
+    def _kernel(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Energy, kernel, and the kernel packed for oneDNN; while drawing they are kept until the weights change."""
         keeps = not torch.is_grad_enabled() and not build.tracing()
-        stamp = (self.weight._version, self.weight.data_ptr()) if keeps else (0, 0)
+        stamp = (self.weight._version, self.weight.data_ptr(), x.shape[2]) if keeps else (0, 0, 0)
         if keeps and self._drawing is not None and self._drawing[0] == stamp:
-            return self._drawing[1], self._drawing[2]
+            return self._drawing[1:]
         energy = self.weight.square().sum(dim=(2, 3))
-        kernel = self.weight if self.up == 1 else self.weight.transpose(0, 1)
+        kernel, packed = self.weight if self.up == 1 else self.weight.transpose(0, 1), None
         if keeps:
             kernel = kernel.contiguous(memory_format=torch.channels_last)
-            self._drawing = (stamp, energy, kernel)
-        return energy, kernel
+            packed = _pack(kernel, x, self.up)
+            self._drawing = (stamp, energy, kernel, packed)
+        return energy, kernel, packed
 
     def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
         kernel = kernel.to(x.dtype)
-        if self.up == 1:
-            return F.conv2d(x, kernel, padding=1)
-        x = F.conv_transpose2d(x, kernel, stride=2)
+        return F.conv2d(x, kernel, padding=1) if self.up == 1 else F.conv_transpose2d(x, kernel, stride=2)
+
+    def _filter(self, x: Tensor) -> Tensor:
         assert isinstance(self.taps, Tensor)
-        return upfirdn2d(x, self.taps, padding=1, gain=4.0)
+        return x if self.up == 1 else upfirdn2d(x, self.taps, padding=1, gain=4.0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy starts with: not the kernels kept for drawing."""
+        return {**self.__dict__, "_drawing": None}
+
+
+def _pack(kernel: Tensor, x: Tensor, up: int) -> Tensor | None:
+    """The kernel in oneDNN's own order, which a convolution otherwise makes anew at every call; None where it cannot."""
+    ops = torch.ops.mkldnn
+    wanted = "_reorder_convolution_weight" if up == 1 else "_reorder_convolution_transpose_weight"
+    if x.device.type != "cpu" or x.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return None
+    if not (hasattr(ops, wanted) and hasattr(ops, "_convolution_pointwise")):
+        return None
+    if up == 1:
+        return ops._reorder_convolution_weight(kernel.contiguous(), (1, 1), (1, 1), (1, 1), 1, list(x.shape))
+    return ops._reorder_convolution_transpose_weight(
+        kernel.contiguous(), (0, 0), (0, 0), (2, 2), (1, 1), 1, list(x.shape)
+    )
+
+
+def _convolve_packed(x: Tensor, kernel: Tensor, up: int) -> Tensor:
+    ops = torch.ops.mkldnn
+    if up == 1:
+        return ops._convolution_pointwise(x, kernel, None, [1, 1], [1, 1], [1, 1], 1, "none", [], "")
+    return ops._convolution_transpose_pointwise(x, kernel, None, [0, 0], [0, 0], [2, 2], [1, 1], 1, "none", [], "")
 
 
 def _along(vector: Tensor, dimension: int) -> Tensor:

@@ -1,0 +1,37 @@
+"""Speed rows: both sides of a pair do the same work, rows are chosen by name."""
+
+import pytest
+import torch
+
+from training import bench as speeds
+from training.bench import Pair, bench, time_pair
+
+
+def test_a_pair_of_equal_work_has_a_ratio_near_one():
+    x = torch.rand(400, 400)
+    pair = time_pair(lambda: x @ x, lambda: x @ x, repeats=15)
+    assert 0.4 < pair.ratio < 2.5
+
+
+def test_the_work_of_both_sides_alternates():
+    turns = []
+    time_pair(lambda: turns.append("plain"), lambda: turns.append("ours"), repeats=1)
+    assert turns == ["plain", "ours"] * 3
+
+
+def test_small_rows_run_and_give_positive_ratios():
+    pairs = [
+        speeds.bench_stylegan2(16),
+        speeds.bench_upfirdn2d(4, 16),
+        speeds.bench_upfirdn2d_second(4, 16),
+        speeds.bench_ssim(8, 8),
+    ]
+    assert all(pair.ratio > 0 for pair in pairs)
+
+
+def test_rows_are_chosen_by_name_and_unknown_ones_are_named(monkeypatch):
+    monkeypatch.setattr(speeds, "PAIRS", {"a_ratio": lambda: Pair(3.0, 1.5), "b_ratio": lambda: Pair(1.0, 1.0)})
+    assert bench(["a_ratio"])["scores"] == {"a_ratio": 2.0}
+    assert set(bench()["scores"]) == {"a_ratio", "b_ratio"}
+    with pytest.raises(ValueError, match="no speed row c_ratio"):
+        bench(["c_ratio"])

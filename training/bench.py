@@ -1,0 +1,134 @@
+"""Speeds measured in pairs: the plain formulation and ours, alternating in one process, medians of processor time.
+
+A ratio is the plain form's time over ours: same weights, same inputs, same allocator. Each side gets its features in the
+memory layout that its own network carries (the public code's planes, our channels-last).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.ops.ssim import ssim, ssim_reference
+from core.ops.upfirdn2d import make_taps, upfirdn2d, upfirdn2d_reference
+from core.stylegan2 import Config, Generator
+from training.plain import synthesis_plain
+
+Work = Callable[[], object]
+RESAMPLINGS: tuple[dict[str, Any], ...] = ({"up": 2, "padding": (2, 1, 2, 1), "gain": 4.0}, {"down": 2, "padding": 1})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Median seconds of processor time of both forms."""
+
+    plain: float
+    ours: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times quicker ours is."""
+        return self.plain / self.ours
+
+
+def time_pair(plain: Work, ours: Work, repeats: int = 9) -> Pair:
+    """Both in turn, so that what else the machine does falls on both; the first two turns warm up."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats + 2):
+        for work, times in zip((plain, ours), taken, strict=True):
+            began = time.process_time()
+            work()
+            times.append(time.process_time() - began)
+    return Pair(*(sorted(times[2:])[repeats // 2] for times in taken))
+
+
+def bench_stylegan2(size: int = 256) -> Pair:
+    """Synthesis of one picture, its code found; fixed noise."""
+    torch.manual_seed(0)
+    generator = Generator(Config(size=size)).eval()
+    with torch.no_grad():
+        codes = generator.spread(generator.mapping(torch.randn(1, generator.config.code_width)))
+        return time_pair(
+            lambda: synthesis_plain(generator.synthesis, codes), lambda: generator.synthesis(codes, "fixed")
+        )
+
+
+def bench_upfirdn2d(channels: int = 64, size: int = 128) -> Pair:
+    """Up 2 and down 2, forward and first gradient."""
+    plain, ours = _features(channels, size)
+    return time_pair(lambda: _gradients(upfirdn2d_reference, plain), lambda: _gradients(upfirdn2d, ours))
+
+
+def bench_upfirdn2d_second(channels: int = 64, size: int = 128) -> Pair:
+    """Up 2 and down 2, the gradient of the gradient alone; what it is taken of is prepared beforehand."""
+    plain, ours = _features(channels, size)
+    prepared = [_prepare_second(upfirdn2d_reference, plain), _prepare_second(upfirdn2d, ours)]
+    return time_pair(lambda: _second(prepared[0]), lambda: _second(prepared[1]))
+
+
+def _features(channels: int, size: int) -> tuple[Tensor, Tensor]:
+    x = torch.randn(4, channels, size, size, generator=torch.Generator().manual_seed(0))
+    return x.requires_grad_(), x.detach().to(memory_format=torch.channels_last).requires_grad_()
+
+
+def _gradients(resample: Callable[..., Tensor], x: Tensor) -> None:
+    for options in RESAMPLINGS:
+        value = resample(x, make_taps(), **options)
+        torch.autograd.grad(value, x, torch.ones_like(value))
+
+
+def _prepare_second(resample: Callable[..., Tensor], x: Tensor) -> list[tuple[Tensor, Tensor]]:
+    prepared = []
+    for options in RESAMPLINGS:
+        value = resample(x, make_taps(), **options)
+        above = torch.ones_like(value, requires_grad=True)
+        (first,) = torch.autograd.grad(value, x, above, create_graph=True)
+        prepared.append((first, above))
+    return prepared
+
+
+def _second(prepared: list[tuple[Tensor, Tensor]]) -> None:
+    for first, above in prepared:
+        torch.autograd.grad(first, above, torch.ones_like(first), retain_graph=True)
+
+
+def bench_ssim(height: int = 256, width: int = 320) -> Pair:
+    """Mean dissimilarity of four pictures and its gradient."""
+    draw = torch.Generator().manual_seed(0)
+    x, target = (torch.rand(4, 3, height, width, generator=draw) for _ in range(2))
+    x.requires_grad_()
+
+    def learn(similarity: Callable[[Tensor, Tensor], Tensor]) -> None:
+        loss = ((1 - similarity(x, target)) / 2).clamp(0, 1).mean()
+        torch.autograd.grad(loss, x)
+
+    return time_pair(lambda: learn(ssim_reference), lambda: learn(ssim))
+
+
+PAIRS: dict[str, Callable[[], Pair]] = {
+    "stylegan2_ratio": bench_stylegan2,
+    "upfirdn2d_ratio": bench_upfirdn2d,
+    "upfirdn2d_second_ratio": bench_upfirdn2d_second,
+    "ssim_ratio": bench_ssim,
+}
+
+
+def bench(names: Sequence[str] = ()) -> dict[str, Any]:
+    """The named rows, or all: scores by name, and the seconds behind each."""
+    unknown = sorted(set(names) - set(PAIRS))
+    if unknown:
+        raise ValueError(f"There is no speed row {', '.join(unknown)}; there are {', '.join(PAIRS)}.")
+    began = time.perf_counter()
+    pairs = {name: PAIRS[name]() for name in (names or PAIRS)}
+    return {
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "seconds": round(time.perf_counter() - began, 2),
+        "scores": {name: round(pair.ratio, 3) for name, pair in pairs.items()},
+        "pairs": {name: asdict(pair) for name, pair in pairs.items()},
+    }
