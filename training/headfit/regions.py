@@ -115,19 +115,12 @@ def paint(neutral: Floats, landmarks: Integers, inside_mouth: npt.NDArray[np.boo
     lip = np.where(inside_mouth, 3.0, lip)
     lids = rounded(mark[42:48], 64, closed=True)
     eye = np.where(front, polygon_distance(flipped[:, :2], lids[:, :2]), far)
-    arch = np.array(
-        [
-            [0.95, 5.55, 10.6],
-            [2.0, 5.78, 10.45],
-            [3.3, 5.98, 10.0],
-            [4.5, 5.95, 9.3],
-            [5.35, 5.45, 8.55],
-            [6.0, 4.85, 7.7],
-        ]
-    )
-    brow_line = rounded(arch, 64)
+    arch = np.array([[1.0, 5.22], [2.0, 5.5], [3.2, 5.72], [4.4, 5.68], [5.3, 5.25], [5.95, 4.65]])
+    facing = np.flatnonzero((z > 5.0) & (x > 0) & ~inside_mouth)
+    nearest = facing[np.linalg.norm(flipped[facing, None, :2] - arch[None], axis=-1).argmin(0)]
+    brow_line = rounded(np.column_stack((arch, z[nearest])), 64)
     apart, along = line_distance(flipped, brow_line)
-    half_width = 0.42 * (1 - 0.75 * along**1.6)
+    half_width = 0.5 * (1 - 0.72 * along**1.5)
     across = np.where(y > np.interp(x, brow_line[:, 0], brow_line[:, 1]), apart, -apart) / np.maximum(half_width, 0.05)
     fold = rounded(np.array([[1.75, 0.1, 10.6], [2.3, -1.0, 10.6], [2.85, -2.2, 10.2], [3.15, -3.4, 9.6]]), 48)
     return {
