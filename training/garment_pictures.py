@@ -18,7 +18,8 @@ import numpy.typing as npt
 from core.image import flatten, read_picture, resize
 
 UNWANTED = ("Shoes", "Hat", "Not sure", "Other")
-VALIDATION_SHARE = 0.08
+VALIDATION_BELOW = int(0.08 * 2**32)
+"""A digest's first 32 bits under this keep a name for validation."""
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -54,7 +55,8 @@ def _read_data_set(folder: Path, size: int) -> GarmentPictures:
     kept = [name for name in rows if name in pictures and name in masks]
     if not kept:
         raise NoPictures(f"{folder} has an index but no picture of it in its tar file.")
-    held_back = {name for name in kept if _is_held_back(rows[name]["sender_id"])}
+    senders = hold_back({rows[name]["sender_id"] for name in kept})
+    held_back = {name for name in kept if rows[name]["sender_id"] in senders}
     shared = {rows[name]["dup_group"] for name in held_back}
     learning = [i for i, name in enumerate(kept) if name not in held_back and rows[name]["dup_group"] not in shared]
     return GarmentPictures(
@@ -95,18 +97,21 @@ def _read_folder(folder: Path, size: int) -> GarmentPictures:
             f"{folder} holds no pictures ({', '.join(PICTURE_ENDINGS)}); give a folder of garments on white."
         )
     pictures = np.stack([resize(flatten(read_picture(path)), size, size) for path in paths])
-    held_back = np.asarray([_is_held_back(path.stem) for path in paths])
-    if held_back.all() or not held_back.any():
-        held_back = np.arange(len(paths)) % 12 == 11
+    names = hold_back({path.stem for path in paths})
+    held_back = np.asarray([path.stem in names for path in paths])
     return GarmentPictures(
         pictures,
         np.full(pictures.shape[:3], 255, dtype=np.uint8),
         tuple(path.parent.name for path in paths),
         np.flatnonzero(~held_back),
-        np.flatnonzero(held_back) if held_back.any() else np.arange(len(paths)),
+        np.flatnonzero(held_back),
     )
 
 
-def _is_held_back(name: str) -> bool:
-    """The same answer in every run: a share of all names, by digest."""
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 < VALIDATION_SHARE
+def hold_back(names: set[str]) -> set[str]:
+    """Names kept for validation, the same in every run: a share of all by digest, at least one and not all."""
+    by_digest = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    if len(names) < 2:
+        raise NoPictures("One picture (or one sender's pictures) cannot both teach and validate; give more.")
+    share = [name for name in by_digest if int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < VALIDATION_BELOW]
+    return set(share[: len(names) - 1] or by_digest[:1])
