@@ -57,7 +57,7 @@ class Shapes:
     """The recipe: squared error of the picture that comes back."""
 
     subject, name = "tiny", "shapes"
-    published = ("net",)
+    published: tuple[str, ...] = ("net",)
     round_size = 1000
     protocol = "64 drawn shapes of the validation band"
 
@@ -65,9 +65,12 @@ class Shapes:
         torch.manual_seed(request.seed)
         self.config = Config(**request.options.get("config", {}))
         self.modules: dict[str, nn.Module] = {"net": Autoencoder(self.config)}
-        self.averaged = {"net": 200.0}
+        self.averaged: dict[str, float] = {"net": 200.0}
         rate = float(request.options.get("rate", 3e-3))
-        self.phases = (Phase("net", ("net",), rate), Phase("decay", ("net",), 1e-4, every=4, shares="net"))
+        self.phases: tuple[Phase, ...] = (
+            Phase("net", ("net",), rate),
+            Phase("decay", ("net",), 1e-4, every=4, shares="net"),
+        )
         self.batch_size = 32
         self.sources = {"drawn shapes": "made by the tests"}
         self._seed = request.seed
@@ -121,7 +124,7 @@ def main() -> int:
     from training.__main__ import main as train
     from training.recipes import RECIPES
 
-    RECIPES["tiny"] = {"shapes": Shapes}
+    RECIPES["tiny"] = {"shapes": lambda request: Shapes(request)}
     return train()
 
 

@@ -18,6 +18,7 @@ from training.spec import BadRequest, RunSpec
 EXAMPLES = """examples:
   python -m training garment generator --data DIR --preset small --steps 2000
   python -m training garment generator --data DIR --preset tiny --dry-run
+  python -m training head fit --data DIR --out assets/engine
   python -m training resume ~/.likeness/runs/20260101-120000-garment-generator
 """
 
@@ -51,6 +52,10 @@ def _resume(words: list[str]) -> int:
 
 def _start(words: list[str]) -> int:
     asked = _parser().parse_args(words)
+    from training.recipes import FITS
+
+    if asked.recipe in FITS.get(asked.subject, {}):
+        return _fit(FITS[asked.subject][asked.recipe], asked)
     extra: dict[str, Any] = {}
     for word in asked.option:
         key, _, value = word.partition("=")
@@ -76,6 +81,14 @@ def _start(words: list[str]) -> int:
     spec.write_request(folder, request)
     print(f"run folder: {folder}", flush=True)
     return carry_out(folder, asked.out)
+
+
+def _fit(solve: Any, asked: argparse.Namespace) -> int:
+    if asked.data is None or asked.out is None:
+        raise BadRequest(f"{asked.subject} {asked.recipe} wants --data DIR to learn from and --out DIR to write to.")
+    for name, value in solve(asked.data, asked.out).items():
+        print(f"{name:28} {value:.4g}")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

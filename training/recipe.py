@@ -51,23 +51,47 @@ class Phase:
 class Recipe(Protocol):
     """A system learning. Batches and losses are functions of (seed, step), so resuming needs no loader state."""
 
-    subject: str
-    name: str
-    config: Any
-    """The frozen config of the networks; it goes into the card."""
     modules: dict[str, nn.Module]
     averaged: dict[str, float]
     """Module -> half-life of its running average, in pictures. Averages are what is shown, measured and published."""
-    published: tuple[str, ...]
-    """Modules that go into the checkpoint."""
-    phases: tuple[Phase, ...]
-    batch_size: int
-    round_size: int
-    """Pictures in one round; the engine has no end, so this is a stated number."""
     sources: dict[str, str]
     """What it learns from: source -> licence or description, for the card."""
-    protocol: str
-    """What ``measure`` measures on, in words: two checkpoints are compared only under one protocol."""
+    batch_size: int
+
+    @property
+    def subject(self) -> str:
+        """Whose system it is."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What of the system learns; also the checkpoint's name."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """The frozen config of the networks; it goes into the card."""
+        ...
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Modules that go into the checkpoint."""
+        ...
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The turns of a step, in order."""
+        ...
+
+    @property
+    def round_size(self) -> int:
+        """Pictures in one round; the engine has no end, so this is a stated number."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """What ``measure`` measures on, in words: two checkpoints are compared only under one protocol."""
+        ...
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """Pictures ``part * size`` to ``part * size + size`` of the batch of this step."""

@@ -1,12 +1,23 @@
-"""Every recipe by subject and name. A factory takes the request of a run and returns the recipe, networks built."""
+"""Every recipe by subject and name. A factory takes the request of a run and returns the recipe, networks built.
+
+``RECIPES`` learn in the one loop; ``FITS`` are solved in one go (least squares), from a data folder into an asset.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from training.recipe import Recipe
+from training.recipes import garment, head
 from training.spec import RunSpec
 
 Factory = Callable[[RunSpec], Recipe]
+Fit = Callable[[Path, Path], dict[str, float]]
 
-RECIPES: dict[str, dict[str, Factory]] = {}
+RECIPES: dict[str, dict[str, Factory]] = {
+    "garment": {"generator": garment.make_generator_recipe},
+}
+FITS: dict[str, dict[str, Fit]] = {
+    "head": {"fit": head.fit},
+}

@@ -1,0 +1,8 @@
+"""The pages in menu order, the start page first. A page is a module with ``build``, ``on_*`` handlers and ``PAGE``."""
+
+from __future__ import annotations
+
+from pages import runs, start
+from studio.page import Page
+
+PAGES: tuple[Page, ...] = (start.PAGE, runs.PAGE)

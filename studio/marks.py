@@ -1,0 +1,60 @@
+"""How a generated picture says that it is one: a note in its metadata and a visible mark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.image import Pixels
+from studio.uploads import READABLE
+
+SOFTWARE = "Likeness"
+
+
+def read_provenance(path: Path) -> dict[str, Any] | None:
+    """What a file of ours says about how it was made; None for others' files."""
+    try:
+        if path.suffix == ".mp4":
+            import av
+
+            with av.open(str(path), options=dict(READABLE), metadata_errors="ignore") as container:
+                text = container.metadata.get("comment", "")
+        else:
+            from PIL import Image
+
+            with Image.open(path) as opened:
+                text = str(opened.info.get("likeness", ""))
+        return json.loads(text) if text else None
+    except (OSError, ValueError):
+        return None
+
+
+def provenance(settings: dict[str, Any], parents: Sequence[str]) -> dict[str, Any]:
+    """What a generated file says of itself: its parents' digests and the settings that made it."""
+    return {"generated": f"by {SOFTWARE}", "parents": list(parents), "settings": settings}
+
+
+def mark(pixels: Pixels, place: str) -> Pixels:
+    """The visible mark that says a picture was generated; ``metadata`` leaves the pixels alone."""
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    if place == "metadata":
+        return pixels
+    height, width = pixels.shape[:2]
+    size = max(9, min(width, height) // 28)
+    label = f"◆ {SOFTWARE}" if min(width, height) >= 200 else "◆"
+    whole = Image.fromarray(pixels)
+    layer = Image.new("RGBA", whole.size, (0, 0, 0, 0))
+    draw = ImageDraw.Draw(layer)
+    font = ImageFont.load_default(size)
+    left, top, right, bottom = draw.textbbox((0, 0), label, font=font)
+    across, down, pad = right - left, bottom - top, size // 2
+    x = width - across - 2 * pad
+    y = 0 if place == "top" else height - down - 2 * pad
+    draw.rounded_rectangle((x, y, x + across + 2 * pad, y + down + 2 * pad), radius=pad, fill=(0, 0, 0, 110))
+    draw.text((x + pad - left, y + pad - top), label, font=font, fill=(255, 255, 255, 225))
+    marked = Image.alpha_composite(whole.convert("RGBA"), layer)
+    return np.asarray(marked if pixels.shape[2] == 4 else marked.convert("RGB"), dtype=np.uint8)
