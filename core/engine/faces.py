@@ -24,12 +24,13 @@ from core.engine.people import People, draw_people, set_grades
 from core.engine.render import Drawn, Scene
 from core.engine.sensor import develop
 from core.engine.shots import Shots, draw_shots, place_camera
+from core.engine.skin import base_colour
 from core.engine.stage import Posed, build_scene, pose_people
 
 SMALLEST, LARGEST = 32, 1024
 LAST_SEED = 2**40
-CHUNK = 2
-"""Faces drawn at once on a CPU: more only costs memory."""
+CHUNK_PIXELS = {"cpu": 2 * 256**2, "cuda": 64 * 256**2}
+"""How many pixels are drawn at once: on a CPU what fits its cache, on a GPU what fills it."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def faces(
     """Photo-look faces of these seeds with their labels."""
     wanted, where = choices or Choices(), check_device(device)
     every, size = check_seeds(seeds), check_size(size)
-    chunk = CHUNK if where.type == "cpu" else 64
+    chunk = max(1, min(128, CHUNK_PIXELS[where.type] // size**2))
     parts = []
     for start in range(0, len(every), chunk):
         part = slice(start, min(start + chunk, len(every)))
@@ -182,7 +183,7 @@ def _draw_chunk(seeds: Tensor, size: int, choices: Choices) -> FaceBatch:
     shots = draw_shots(seeds_of(choices.shot_seeds))
     posed = pose_people(head, people, moments)
     placed = place_camera(shots, posed.middle, moments.body_yaw, size)
-    scene = build_scene(head, people, moments, posed, placed)
+    scene = build_scene(head, people, moments, posed, placed, size)
     drawn = render.draw(scene, size, choices.supersample)
     pixels = _develop(drawn, scene, shots, size, choices.sensor)
     return _label(seeds, (people, moments, posed), (scene, drawn), pixels, head)
@@ -218,7 +219,9 @@ def _meter(scene: Scene) -> Tensor:
 
     soft = torch.einsum("bk,bkc->bc", harmonics(towards), light.soft_surround()).mean(1)
     lamps = ((light.directions * towards[:, None]).sum(-1).clamp_min(0) * 0.7 + 0.25) * light.colours.mean(-1)
-    return 1.0 / (soft + lamps.sum(1)).clamp_min(0.12)
+    # a camera looks at the face too: a dark one is lifted a little, a pale one held back
+    bright = base_colour(scene.skin.tone, scene.skin.warmth).mean(1)
+    return (0.3 / bright) ** 0.4 / (soft + lamps.sum(1)).clamp_min(0.12)
 
 
 def _no_marks(sensor: shooting.Sensor) -> shooting.Sensor:

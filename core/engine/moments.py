@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.engine import random
-from core.engine.controllers import INDEX, NAMES, PARTS, places
+from core.engine.controllers import INDEX, MIRROR, NAMES, PARTS, places
 from core.engine.people import Draws
 
 # both sides unless a side is named; weights at full strength
@@ -117,6 +117,10 @@ def draw_moments(seeds: Tensor) -> Moments:
     count = torch.arange(len(NAMES), device=seeds.device)
     each = random.uniform(seeds[:, None], count, random.stream("controller"))
     size = random.uniform(seeds[:, None], count, random.stream("controller size"))
+    mirror = torch.tensor(MIRROR, device=seeds.device)
+    even = draws.chance("even", 0.75)[:, None]  # most faces move alike on both sides
+    first_side = torch.minimum(count, mirror)
+    each, size = (torch.where(even, values[:, first_side], values) for values in (each, size))
     near = (each < 0.12) * 0.35 * size
     table = _presets(device)
     first, second = table[draws.pick("expression", len(table))], table[draws.pick("second expression", len(table))]

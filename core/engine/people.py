@@ -7,7 +7,7 @@ them, with mild ties only (beards, grey hair), so that no look belongs to one gr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -76,10 +76,10 @@ class Draws:
     def pick(self, name: str, count: int) -> Tensor:
         return (self.uniform(name) * count).long().clamp_max(count - 1)
 
-    def colour(self, name: str) -> Tensor:
-        """(B, 3) linear colour of dyed cloth: mostly muted, sometimes strong."""
+    def colour(self, name: str, strongest: float = 1.0) -> Tensor:
+        """(B, 3) linear colour of dyed cloth or paint: mostly muted, sometimes strong."""
         hue, value = self.uniform(f"{name} hue"), self.uniform(f"{name} value")
-        strength = self.uniform(f"{name} strength") ** 2
+        strength = strongest * self.uniform(f"{name} strength") ** 2
         turn = hue[:, None] * 6.2832 + torch.tensor([0.0, 2.094, 4.189], device=hue.device)
         srgb = (0.06 + 0.86 * value)[:, None] * (1 - strength[:, None] * 0.75 * (0.5 + 0.5 * turn.cos()))
         return to_linear(srgb)
@@ -97,11 +97,10 @@ def draw_people(head: Head, seeds: Tensor, fixed: Mapping[str, Tensor] | None = 
     for key, value in wishes.items():
         grades[key] = value.to(seeds.device)
     age = grades["age"]
-    choice = choose_styles(seeds, femininity > 0.5, age)
-    choice = replace(
-        choice, **{name: wishes[f"hair_{name}"] for name in ("length", "curl") if f"hair_{name}" in wishes}
-    )
-    choice = replace(choice, fringe=wishes.get("fringe", choice.fringe))
+    hair_wishes = {
+        name.removeprefix("hair_"): wishes[name] for name in ("hair_length", "hair_curl", "fringe") if name in wishes
+    }
+    choice = choose_styles(seeds, femininity > 0.5, age, hair_wishes)
     grades.update({"hair_length": choice.length, "hair_curl": choice.curl, "fringe": choice.fringe})
     identity = _draw_identity(draws, femininity, grades)
     rest = head.shape(identity)
@@ -225,7 +224,7 @@ def _draw_skin(draws: Draws, grades: dict[str, Tensor], femininity: Tensor, hair
     light = (1 - 1.3 * tone).clamp_min(0)
     freckled = draws.chance("freckled", 0.05 + 0.3 * light) * draws.uniform("freckles", 0.2, 1.0)
     lips = torch.tensor(
-        [(0.55, 0.06, 0.08), (0.42, 0.05, 0.12), (0.6, 0.2, 0.17), (0.28, 0.03, 0.05), (0.62, 0.12, 0.2)]
+        [(0.36, 0.03, 0.04), (0.24, 0.03, 0.06), (0.38, 0.12, 0.1), (0.16, 0.015, 0.025), (0.38, 0.06, 0.1)]
     )
     lids = torch.tensor([(0.16, 0.09, 0.06), (0.1, 0.08, 0.1), (0.3, 0.16, 0.1), (0.12, 0.14, 0.2), (0.05, 0.04, 0.05)])
     none = torch.zeros_like(tone)

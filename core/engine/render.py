@@ -140,8 +140,11 @@ def _gather(scene: Scene, surface: Surface) -> _Seen:
     marks: dict[str, Tensor] = dict(zip(CHANNELS, found[:, 9:].unbind(1), strict=True))
     point = found[:, :3]
     view = normalise(scene.pose[:, :3, 3][picture] - point)
-    normal = normalise(found[:, 3:6])
     material = scene.material[number[pixel].long()]
+    normal = normalise(found[:, 3:6])
+    # cloth is seen from both sides
+    away = (material >= CLOTH) & ((normal * view).sum(-1) < 0)
+    normal = torch.where(away[:, None], -normal, normal)
     return _Seen(pixel, picture, material, point, normal, found[:, 6:9], marks, view)
 
 

@@ -217,7 +217,7 @@ def draw_backdrops(shots: Shots, size: int) -> Tensor:
     draws, device = Draws(shots.seeds), shots.seeds.device
     grid = (torch.arange(BACKDROP_SIZE, device=device) + 0.5) / BACKDROP_SIZE
     row, column = torch.meshgrid(grid, grid, indexing="ij")
-    first, second = draws.colour("wall"), draws.colour("second wall")
+    first, second = draws.colour("wall", 0.45), draws.colour("second wall", 0.6)
     way = draws.uniform("gradient way", 0.0, 2 * math.pi)[:, None, None]
     ramp = ((column - 0.5) * way.cos() + (row - 0.5) * way.sin() + 0.5).clamp(0, 1)
     near = (draws.uniform("gradient") ** 2 * 0.8)[:, None, None]

@@ -22,7 +22,7 @@ TONES_SRGB = (
 BLOOD = (0.16, 0.72, 0.55)
 MELANIN = (0.42, 0.72, 1.0)
 REGIONS = ("cheeks", "nose", "ears", "chin", "lids", "under_eyes", "forehead", "neck", "nostrils", "corners")
-MOLES = 10
+MOLES = 6
 
 
 @dataclass(frozen=True)
@@ -264,8 +264,9 @@ def _make_up(
     albedo: Tensor, points: Tensor, marks: dict[str, Tensor], lips: Tensor, skin: Skin, picture: Tensor
 ) -> Tensor:
     amount = skin.make_up[picture]
-    lip_share = (lips * (1.25 * amount).clamp_max(0.92))[:, None]
-    albedo = albedo * (1 - lip_share) + skin.lipstick[picture] * lip_share
+    lip_share = (lips * (1.2 * amount).clamp_max(0.85))[:, None]
+    worn = skin.lipstick[picture] * (1.15 - 0.6 * skin.tone[picture])[:, None]
+    albedo = albedo * (1 - lip_share) + worn * lip_share
     above = torch.sigmoid((points[:, 1] - 3.5) * 7) * torch.sigmoid((5.2 - points[:, 1]) * 4)
     shade = torch.exp(-((marks["eye"].clamp_max(0) / 0.75) ** 2)) * above * (points[:, 2] > 6) * 0.72 * amount
     albedo = albedo * (1 - shade[:, None]) + skin.eyeshadow[picture] * shade[:, None]

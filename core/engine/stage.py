@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,11 +23,12 @@ from core.engine.scalp import find_roots
 from core.engine.shots import Placed
 from core.engine.skin import pigment
 from core.engine.strands import Growth
-from core.engine.wear import make_glasses, make_hat, make_top, mesh_normals, tuck_skin
+from core.engine.wear import make_glasses, make_hat, make_top, mesh_normals, press_under_hat, tuck_skin
 
 NECK_METRES = (0.0, -0.085, -0.012)
 """What the head turns about."""
-HAIR_COUNT, HAIR_POINTS = 6500, 16
+FULL, THIN = (6000, 18), (2000, 10)
+"""Strands of hair and their points, from 128 pixels on and below."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _head_materials(head: Head) -> Tensor:
     return torch.tensor(table, device=head.device)[part]
 
 
-def build_scene(head: Head, people: People, moments: Moments, posed: Posed, placed: Placed) -> Scene:
+def build_scene(head: Head, people: People, moments: Moments, posed: Posed, placed: Placed, size: int) -> Scene:
     """Everything of the picture but its background."""
     moved = people.rest - head.neutral
     meshes = [
@@ -97,7 +99,7 @@ def build_scene(head: Head, people: People, moments: Moments, posed: Posed, plac
         triangles.append(mesh.triangles + start)
         kinds.append(torch.full((len(mesh.triangles),), MATERIALS.index(name), device=vertices.device))
         start += vertices.shape[1]
-    hair = _hair(head, people, posed)
+    hair = _hair(head, people, posed, FULL if size >= 128 else THIN)
     skin = replace(people.skin, folds=_folds(moments.controllers), scalp_hair=_scalp_shade(people))
     return Scene(
         points=torch.cat(points, 1),
@@ -172,9 +174,11 @@ def _scalp_shade(people: People) -> Tensor:
     return (0.35 + 1.6 * length).clamp(0, 0.95) * (length > 0.05)
 
 
-def _hair(head: Head, people: People, posed: Posed) -> Growth | None:
-    roots = find_roots(head, posed.upright, HAIR_COUNT)
-    strands = grow(people.hair_style, roots, people.hair, people.seeds, HAIR_POINTS)
+def _hair(head: Head, people: People, posed: Posed, fineness: tuple[int, int]) -> Growth | None:
+    """Hair of a whole batch; fewer strands are as much wider."""
+    roots = find_roots(head, posed.upright, fineness[0])
+    strands = grow(people.hair_style, roots, people.hair, people.seeds, fineness[1])
+    strands = replace(strands, width=strands.width * math.sqrt(FULL[0] / fineness[0]))
     pivot = posed.vertices.new_tensor(NECK_METRES)
 
     def turned(points: Tensor) -> Tensor:
@@ -182,6 +186,6 @@ def _hair(head: Head, people: People, posed: Posed) -> Growth | None:
         return ((flat - pivot) @ posed.turn.transpose(1, 2) + pivot).reshape(points.shape)
 
     centre = turned(torch.zeros_like(strands.points[:, :1, :1]) + pivot.new_tensor([0.0, 0.05, -0.005]))
-    points = turned(strands.points)
+    points = turned(press_under_hat(strands.points, people.wear))
     outward = F.normalize(points - centre, dim=-1)
     return Growth(replace(strands, points=points), outward)

@@ -239,6 +239,20 @@ def make_hat(head: Head, wear: Wear, moved: Tensor) -> Mesh:
     return Mesh(_hide(vertices, wear.hat < 0.15), rest, triangles)
 
 
+def press_under_hat(points: Tensor, wear: Wear) -> Tensor:
+    """Hair (B, N, K, 3, head's frame, metres) pressed to the skull where a hat sits; below its edge it may spread again."""
+    centre = points.new_tensor([0.0, 0.074, 0.006])
+    half = points.new_tensor([0.0775, 0.072, 0.098])
+    at = (points - centre) / half
+    over = points[..., 1:2] > centre[1]
+    flat = torch.cat((at[..., :1], at[..., 1:2] * over, at[..., 2:]), -1)
+    away = flat.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    room = 0.96 + ((centre[1] - points[..., 1:2]) / 0.03).clamp(0.0, 8.0) * 0.28
+    share = (room / away).clamp_max(1.0)
+    pressed = centre + at * torch.cat((share, torch.where(over, share, torch.ones_like(share)), share), -1) * half
+    return torch.where((wear.hat >= 0.15)[:, None, None, None], pressed, points)
+
+
 def _hide(vertices: Tensor, hidden: Tensor) -> Tensor:
     return torch.where(hidden[:, None, None], torch.full_like(vertices, _FAR_METRES), vertices)
 
