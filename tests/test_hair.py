@@ -178,6 +178,20 @@ def test_tied_hair_meets_behind_the_head(name: str) -> None:
         assert (ends - ends.median(0).values).norm(dim=-1).quantile(0.8) < 0.07
 
 
+def test_a_hat_presses_hair_down_above_its_edge_only() -> None:
+    seeds, vertices = people(2)
+    roots = find_roots(load_head(), vertices, COUNT)
+    style = dress("afro", seeds)
+    bare = grow(style, roots, plain_colour(2), seeds)
+    worn = grow(style, roots, plain_colour(2), seeds, hat=torch.tensor([True, False]))
+    _, away, skin = roots.obstacle.reach(worn.points, torch.zeros(2))
+    high = worn.points[..., 1] > 0.11
+    assert (away - skin)[0, ..., 0][high[0]].max() < 0.004
+    assert torch.equal(worn.points[1], bare.points[1])
+    low = bare.points[0, ..., 1] < 0.03
+    assert torch.equal(worn.points[0][low], bare.points[0][low])
+
+
 def test_the_cap_covers_grown_hair_and_no_face() -> None:
     head = load_head()
     seeds, _ = people(1)

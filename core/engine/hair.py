@@ -29,6 +29,7 @@ from core.engine.hairzones import (
 from core.engine.random import stream
 from core.engine.scalp import Obstacle, ScalpRoots
 
+HEAD_RADIUS = 0.095
 POINTS, STEPS = 26, 12
 """Points on a strand, and the steps in which its uncurled course is grown."""
 
@@ -105,6 +106,8 @@ def _pull(growth: _Growth, arc: Tensor, outward: Tensor) -> Tensor:
     comb_fades = torch.exp(-arc / style.get("comb_length")[..., None])
     lift_fades = torch.exp(-arc / style.get("lift_length")[..., None])
     along = growth.comb - (growth.comb * outward).sum(-1, keepdim=True) * outward
+    # a straight step along the head ends above it
+    along = along - outward * (growth.step / (2.0 * HEAD_RADIUS))
     gravity = style.get("gravity")[..., None] * (1.0 - comb_fades * 0.7) + 0.5 * growth.zones.fringe[..., None]
     down = torch.tensor([0.0, -1.0, 0.0], device=arc.device, dtype=arc.dtype)
     wish = along * comb_fades + growth.normals * growth.lift * lift_fades + down * gravity
@@ -121,7 +124,7 @@ def _tied_pull(growth: _Growth, at: Tensor, outward: Tensor, after: Tensor) -> T
     along = to_tie - (to_tie * outward).sum(-1, keepdim=True) * outward * smooth_step(away, 0.015, 0.04)
     down = torch.tensor([0.0, -1.0, 0.0], device=at.device, dtype=at.dtype)
     hanging = growth.tie_out[:, None] * 0.9 * torch.exp(-after / 0.05) + down + growth.jitter * 2.0
-    return torch.where(after > 0, unit(hanging), unit(along))
+    return torch.where(after > 0, unit(hanging), unit(along) - outward * (growth.step / (2.0 * HEAD_RADIUS)))
 
 
 def _keep_face_free(growth: _Growth, at: Tensor) -> Tensor:
@@ -281,15 +284,25 @@ def _wind(
     return points
 
 
-def grow(style: HairStyle, roots: ScalpRoots, colour: HairColour, seeds: Tensor, points: int = POINTS) -> Strands:
-    """A head of hair for each of a batch: styles (B), roots on B heads, seeds (B, int64); ``points`` on each strand."""
+def grow(
+    style: HairStyle,
+    roots: ScalpRoots,
+    colour: HairColour,
+    seeds: Tensor,
+    points: int = POINTS,
+    hat: Tensor | None = None,
+) -> Strands:
+    """A head of hair for each of a batch: styles (B), roots on B heads, seeds (B, int64); ``points`` on each strand.
+
+    ``hat`` (B, bool) presses the hair of those who wear one down to the skull above its edge.
+    """
     if points < 4:
         raise ValueError(f"A strand wants at least four points, not {points}.")
     steps = STEPS if points > 14 else STEPS - 3
     count = roots.rest.shape[0]
     zones = find_zones(style, roots.rest, roots.hairline, seeds)
     lengths = strand_lengths(style, zones, roots.rest, seeds)
-    tied = (style.get("gather") > 0.5) & (zones.fringe == 0) & (strand_chance(seeds, "hair loose", count) > 0.015)
+    tied = (style.get("gather") > 0.5) & (zones.fringe == 0) & (strand_chance(seeds, "hair loose", count) > 0.004)
     tie, tie_out = _gather_point(style, roots.obstacle)
     reach = (roots.positions - tie[:, None]).norm(dim=-1) * 1.25
     lengths = torch.where(
@@ -311,6 +324,9 @@ def grow(style: HairStyle, roots: ScalpRoots, colour: HairColour, seeds: Tensor,
     centres, behind = _grow_centres(growth, roots, steps)
     centres = _gather_locks(style, roots, zones, centres, seeds)
     curved = _wind(growth, roots, centres, behind, points, seeds)
+    if hat is not None and bool(hat.any()):
+        pressed = roots.obstacle.press_down(curved, style.get("over_ears")[:, 0])
+        curved = torch.where(hat[:, None, None, None], pressed, curved)
     strays = _crosses_face(centres, zones) & (strand_chance(seeds, "hair stray", count) > 0.06)
     # stubble is fine, and the cap below it does most
     fine = 0.3 + 0.7 * smooth_step(lengths, 0.002, 0.03)
@@ -333,11 +349,13 @@ def _finish(
     points, share, layer = curves
     count = points.shape[1]
     along = torch.linspace(0.0, 1.0, points.shape[2], device=points.device)[None, None, :]
-    width = style.get("width") * share * (0.75 + 0.5 * strand_chance(seeds, "hair width", count))
+    width = (
+        style.get("width") * (5500.0 / count) ** 0.7 * share * (0.75 + 0.5 * strand_chance(seeds, "hair width", count))
+    )
     openness = 0.25 + 0.75 * smooth_step(0.75 * layer[..., None] + 0.55 * along, 0.1, 0.95)
     shift = (strand_chance(seeds, "hair gloss", count) - 0.5) * 0.22
     shift = shift + (strand_chance(seeds, "hair gloss lock", count)[:, roots.locks] - 0.5) * 0.18
-    taper = 1.0 - 0.75 * along**2
+    taper = 1.0 - 0.7 * along**5
     return Strands(points, width[..., None] * taper, paint(colour, roots.locks, along, seeds), openness, shift)
 
 

@@ -26,7 +26,7 @@ DEFAULTS: dict[str, float] = {
     "lift": 0.25, "side_lift": 0.5, "lift_length": 0.02, "gravity": 0.5, "stiffness": 0.55, "volume": 0.008, "face_free": 1.0,
     "curl": 0.0, "curl_wave": 0.06, "curl_start": 0.1, "frizz": 0.002, "lock": 0.45, "lock_taper": 0.65,
     "density": 1.0, "side_density": 1.0, "recede": 0.0, "crown": -1.0,
-    "gather": 0.0, "gather_height": 0.3, "bun": 0.0, "tail": 0.25, "over_ears": 0.0, "width": 0.00075,
+    "gather": 0.0, "gather_height": 0.3, "bun": 0.0, "tail": 0.25, "over_ears": 0.0, "width": 0.0009,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ MAP_ROWS, MAP_COLUMNS = 48, 96
 _FAR = 4.0
 """The map is drawn by the z-buffer with depth = this - distance, so that the outermost skin wins."""
 CENTRE = (0.0, 0.045, 0.0)
+HAT_GAP = 0.0015
 BODY_ROWS, BODY_TOP, BODY_FOOT = 24, -0.04, -0.185
 """Heights between which neck and shoulders are mapped."""
 CLUMP_ROOTS = 9
@@ -61,6 +62,14 @@ class Obstacle:
         """Points (B, ..., 3) moved out of the head, ``margin`` (B, ..., 1) above it."""
         outward, away, skin = self.reach(points, over_ears)
         return points + outward * (skin + margin - away).clamp_min(0.0) * (skin > 0.02)
+
+    def press_down(self, points: Tensor, over_ears: Tensor) -> Tensor:
+        """Points (B, ..., 3) above a hat's edge drawn in to the skull."""
+        outward, away, skin = self.reach(points, over_ears)
+        front = outward[..., 2] / torch.sqrt(outward[..., 0] ** 2 + outward[..., 2] ** 2).clamp_min(1e-6)
+        edge = 0.062 + 0.026 * front.clamp_min(0.0) - 0.024 * (-front).clamp_min(0.0)
+        share = ((points[..., 1] - edge) / 0.012).clamp(0.0, 1.0)[..., None]
+        return points + outward * (skin + HAT_GAP - away).clamp_max(0.0) * share * (skin > 0.02)
 
     def push_off_body(self, points: Tensor, margin: Tensor) -> Tensor:
         """Points (B, ..., 3) moved out of neck and shoulders."""
