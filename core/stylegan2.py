@@ -83,8 +83,17 @@ class Linear(nn.Module):
         """Rows of inputs to rows of outputs."""
         bias = self.bias if self.rate == 1.0 else self.bias * self.rate
         if self.act == "linear":
-            return F.linear(x, self.weight * self.scale, bias)
-        return bias_act(F.linear(x, self.weight * self.scale), bias.to(x.dtype), self.act)
+            return connect(x, self.weight * self.scale, bias)
+        return bias_act(connect(x, self.weight * self.scale), bias, self.act)
+
+
+def connect(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A matrix product at the weights' own precision, also where autocast lowers it: codes and styles need it."""
+    kind = x.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        with torch.autocast(kind, enabled=False):
+            return F.linear(x.to(weight.dtype), weight, bias)
+    return F.linear(x, weight, bias)
 
 
 def normalise_moment(x: Tensor) -> Tensor:
@@ -144,7 +153,7 @@ class ModulatedConv(nn.Module):
         style = self.affine(w)
         energy, kernel, packed = self._kernel(x)
         # Karras 2020, eq. 3: sum over i, k of (s_i w_ijk)^2 is s^2 times the weights' energy
-        demodulation = torch.rsqrt(F.linear(style.square(), energy.to(style.dtype)) + 1e-8)
+        demodulation = torch.rsqrt(connect(style.square(), energy.to(style.dtype)) + 1e-8)
         if x.shape[0] == 1 and x.numel() > 2 * kernel.numel() and not torch.is_grad_enabled():
             # one picture: scaling the few weights is cheaper than the activations
             ins, outs = (1, 0) if self.up == 1 else (0, 1)

@@ -104,6 +104,16 @@ def test_what_is_added_at_a_layer_changes_the_picture_and_zeros_do_not():
     assert not torch.allclose(generator.synthesis(codes, "none", spatial), plain, atol=1e-2)
 
 
+def test_codes_and_styles_keep_their_precision_under_automatic_bfloat16():
+    generator, z = make().requires_grad_(False), torch.randn(2, TINY.code_width)
+    with torch.autocast("cpu", torch.bfloat16):
+        w, picture = generator.mapping(z), generator(z, noise="fixed")
+    assert torch.equal(w, generator.mapping(z))
+    plain = generator(z, noise="fixed")
+    assert picture.dtype == torch.float32
+    assert float((picture - plain).abs().mean()) < 0.02 * float(plain.abs().mean())
+
+
 def test_wrong_numbers_of_codes_and_sizes_are_refused_in_words():
     generator = make()
     with pytest.raises(ValueError, match="Codes are N x 6 x width"):
