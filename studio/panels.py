@@ -14,6 +14,7 @@ from studio.guard import profile_of
 from studio.language import Language
 from studio.runs import RunRefused, RunView
 from studio.services import Services
+from studio.speech import NotHeard
 from studio.uploads import UploadRefused
 from training.spec import BadRequest
 
@@ -23,6 +24,7 @@ SPOKEN = (
     CheckpointMismatch,
     CheckpointMissing,
     LookupError,
+    NotHeard,
     NotAPicture,
     NotBetter,
     RunRefused,

@@ -47,6 +47,8 @@ class Settings:
     """Command that carries out a run."""
     mark: str = "corner"
     """Where the visible mark of generated pictures stands: corner, top or metadata (only in the file's metadata)."""
+    speech: str = "offline"
+    """Which recogniser hears: ours on this machine, or one of SpeechRecognition's by name."""
     desk: bool = True
     """Whether the annotation desk is started as well."""
     limits: Limits = field(default_factory=Limits)
@@ -90,7 +92,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = {}
     if environment.get("LIKENESS_HOME"):
         values["home"] = Path(environment["LIKENESS_HOME"]).expanduser().absolute()
-    for name in ("host", "password", "language", "mark"):
+    for name in ("host", "password", "language", "mark", "speech"):
         if environment.get(f"LIKENESS_{name.upper()}"):
             values[name] = environment[f"LIKENESS_{name.upper()}"]
     if environment.get("LIKENESS_PORT"):
