@@ -24,8 +24,9 @@ LIMBUS_SINE = math.sin(math.radians(21.8))
 
 @dataclass(frozen=True)
 class Eyes:
-    """One person's eyes, (B,) or (B, 3)."""
+    """Each person's eyes, (B,) or (B, 3)."""
 
+    seeds: Tensor
     outer: Tensor
     inner: Tensor
     pupil: Tensor
@@ -55,13 +56,14 @@ def paint_eyes(local: Tensor, view: Tensor, eyes: Eyes, picture: Tensor, lid_sha
     ``lid_shade`` (P, 0..1) is how open the place is: near a lid it is dark.
     """
     flat = local[:, :2] / LIMBUS_SINE
+    shift = noise.shift_of(eyes.seeds)[picture]
     depth = (1 - (flat**2).sum(-1)).clamp_min(0)
     # the iris lies behind the cornea: seen from the side it shifts
     inside = flat - 0.34 * depth[:, None] * view[:, :2] / view[:, 2:].clamp_min(0.4)
     radius = inside.norm(dim=-1)
     way = inside / radius[:, None].clamp_min(1e-4)
-    fibre = noise.sample(torch.cat((way * 9.0, radius[:, None] * 2.0), 1) + picture[:, None] * 7.31, 1.0)
-    coarse = noise.sample(torch.cat((way * 3.0, radius[:, None] * 3.0), 1) + picture[:, None] * 3.7, 1.0)
+    fibre = noise.sample(torch.cat((way * 9.0, radius[:, None] * 2.0), 1) + shift, 1.0)
+    coarse = noise.sample(torch.cat((way * 3.0, radius[:, None] * 3.0), 1) + shift, 1.0)
     pupil = eyes.pupil[picture]
     out = torch.sigmoid((radius - (pupil + 0.2 + 0.06 * coarse[:, 0])) * 11)[:, None]
     colour = eyes.inner[picture] * (1 - out) + eyes.outer[picture] * out
@@ -71,7 +73,7 @@ def paint_eyes(local: Tensor, view: Tensor, eyes: Eyes, picture: Tensor, lid_sha
     hole = torch.sigmoid((radius - pupil) * 34)[:, None]
     colour = colour * hole + 0.004
     rim = torch.sigmoid((flat.norm(dim=-1) - 1.0) * 17)[:, None]
-    veins = noise.sample(local * local.new_tensor([10.0, 34.0, 10.0]) + picture[:, None] * 5.1, 1.0)[:, 0].abs()
+    veins = noise.sample(local * local.new_tensor([10.0, 34.0, 10.0]) + shift, 1.0)[:, 0].abs()
     side = (local[:, 0].abs() * 1.9 - 0.4).clamp(0, 1)
     red = (eyes.redness[picture] * (0.25 + ridge(veins, 0.22)) + 0.25) * side + 0.05
     white = local.new_tensor([0.66, 0.62, 0.59]) * torch.exp(-red[:, None] * local.new_tensor([0.1, 0.55, 0.5]))
@@ -86,7 +88,7 @@ def paint_mouth(part: Tensor, points: Tensor, white: Tensor, picture: Tensor) ->
 
     ``white`` (B) is how white the teeth are.
     """
-    grain = noise.sample(points + picture[:, None] * 3.3, 0.16)
+    grain = noise.sample(points, 0.16)
     dull, bright = points.new_tensor([0.50, 0.40, 0.26]), points.new_tensor([0.72, 0.67, 0.58])
     share = white[picture][:, None]
     tooth = (dull * (1 - share) + bright * share) * (1 + 0.04 * grain[:, :1])

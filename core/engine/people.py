@@ -260,6 +260,7 @@ def _draw_eyes(draws: Draws, grades: dict[str, Tensor]) -> Eyes:
     outer, inner = iris_colours(kind)
     vary = 0.75 + 0.5 * draws.uniform("iris value")[:, None]
     return Eyes(
+        draws.seeds,
         outer * vary,
         inner * vary,
         draws.uniform("pupil", 0.26, 0.46),

@@ -52,7 +52,7 @@ class Scene:
     """(B, V, 3) world, metres."""
     normals: Tensor
     rest: Tensor
-    """(V, 3): centimetres on the mean head; on eyeballs the direction from their middle; on cloth its own place."""
+    """(B, V, 3): centimetres on the mean head; on eyeballs the direction from their middle; on cloth its own place."""
     channels: Tensor
     """(B, V, len(CHANNELS))."""
     triangles: Tensor
@@ -134,8 +134,7 @@ def _gather(scene: Scene, surface: Surface) -> _Seen:
     number = surface.number.reshape(-1)
     pixel = torch.nonzero(number >= 0)[:, 0]
     picture = torch.div(pixel, surface.number[0].numel(), rounding_mode="floor")
-    rest = scene.rest.expand(len(scene.points), -1, -1)
-    carried = torch.cat((scene.points, scene.normals, rest, scene.channels), -1)
+    carried = torch.cat((scene.points, scene.normals, scene.rest, scene.channels), -1)
     found = gather(carried, scene.triangles, surface, pixel)
     marks: dict[str, Tensor] = dict(zip(CHANNELS, found[:, 9:].unbind(1), strict=True))
     point = found[:, :3]
@@ -215,7 +214,10 @@ def _paint_cloth(scene: Scene, seen: _Seen, out: tuple[Tensor, Tensor, Tensor, T
     albedo, rough, gloss, height, _ = out
     worn = torch.nonzero((seen.material == CLOTH) | (seen.material == HAT))[:, 0]
     picture, rest = seen.picture[worn], seen.rest[worn]
-    folds, weave = noise.sample(rest + picture[:, None] * 9.1, 3.2), noise.sample(rest * 1.0, 0.22)
+    folds, weave = (
+        noise.sample(rest + 3.0 * noise.shift_of(scene.skin.seeds)[picture], 3.2),
+        noise.sample(rest * 1.0, 0.22),
+    )
     look, kind = scene.cloth, scene.cloth.pattern[picture]
     stripes = torch.sigmoid(torch.sin(rest[:, 1] * 2.6) * 9)
     checks = 0.5 * stripes + 0.5 * torch.sigmoid(torch.sin(rest[:, 0] * 2.6) * 9)

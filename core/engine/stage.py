@@ -87,7 +87,12 @@ def build_scene(head: Head, people: People, moments: Moments, posed: Posed, plac
         make_glasses(head, people.wear, people.rest),
     ]
     pivot = posed.vertices.new_tensor(NECK_METRES)
-    points, normals, rests, kinds = [posed.vertices], [posed.normals], [_head_rest(head)], [_head_materials(head)]
+    points, normals, rests, kinds = (
+        [posed.vertices],
+        [posed.normals],
+        [_head_rest(head).expand(len(moved), -1, -1)],
+        [_head_materials(head)],
+    )
     triangles, start = [head.triangles], len(head.neutral)
     for mesh, name, turns in zip(meshes, ("cloth", "hat", "frame"), (False, True, True), strict=True):
         vertices = mesh.vertices
@@ -95,7 +100,7 @@ def build_scene(head: Head, people: People, moments: Moments, posed: Posed, plac
             vertices = torch.where(vertices < -40, vertices, (vertices - pivot) @ posed.turn.transpose(1, 2) + pivot)
         points.append(vertices)
         normals.append(mesh_normals(vertices, mesh.triangles))
-        rests.append(mesh.rest[0])
+        rests.append(mesh.rest)
         triangles.append(mesh.triangles + start)
         kinds.append(torch.full((len(mesh.triangles),), MATERIALS.index(name), device=vertices.device))
         start += vertices.shape[1]
@@ -104,7 +109,7 @@ def build_scene(head: Head, people: People, moments: Moments, posed: Posed, plac
     return Scene(
         points=torch.cat(points, 1),
         normals=torch.cat(normals, 1),
-        rest=torch.cat(rests),
+        rest=torch.cat(rests, 1),
         channels=_channels(head, people, start),
         triangles=torch.cat(triangles),
         material=torch.cat(kinds),

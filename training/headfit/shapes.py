@@ -135,6 +135,10 @@ def _nose(source: Source) -> dict[str, Floats]:
 def _cheeks(source: Source) -> dict[str, Floats]:
     y = source.neutral[:, 1]
     upper = smooth(y, -4.3, -2.4)
+    # the source moves the whole head a little: only the cheek's own part is kept
+    own = smooth(source.neutral[:, 0], -1.8, 0.8) * smooth(
+        np.linalg.norm(source.neutral - [4.5, 0.0, 8.5], axis=1), 10.0, 6.0
+    )
     fold = sum(
         (
             source.local(place, 0.6, (-0.05, -0.03, -0.26))
@@ -147,7 +151,7 @@ def _cheeks(source: Source) -> dict[str, Floats]:
         "cheek_puff_lower_left": source.masked("cheekPuff_L", 1 - upper),
         "cheek_suck_left": source.local((4.8, -2.7, 7.9), 1.8, (-0.65, 0.0, -0.3)),
         "cheek_raise_left": source.shapes["cheekRaiser_L"],
-        "cheek_squint_left": source.shapes["cheekSquint_L"],
+        "cheek_squint_left": source.masked("cheekSquint_L", own),
         "nasolabial_deepen_left": fold,
         "cheek_back_left": source.local((4.4, -1.2, 9.0), 1.9, (0.25, 0.0, -0.55)),
     }
@@ -201,8 +205,8 @@ def _jaw(source: Source) -> dict[str, Floats]:
     shapes = source.shapes
     y = source.neutral[:, 1]
     jaw_left = 0.5 * (shapes["jawLeft"] + source.mirrored(shapes["jawRight"]))
-    swallow = source.local((0.0, -11.3, 7.4), 1.7, (0.0, 0.55, 0.1))
-    cord = source.local((3.0, -11.5, 5.2), 1.3, (0.12, 0.0, 0.5)) * smooth(y, -8.4, -9.6)[:, None]
+    swallow = source.local((0.0, -10.8, 4.9), 1.5, (0.0, 0.55, 0.15))
+    cord = source.local((2.7, -11.5, 3.6), 1.3, (0.12, 0.0, 0.5)) * smooth(y, -8.4, -9.6)[:, None]
     return {
         "jaw_open": shapes["jawOpen"],
         "jaw_forward": shapes["jawForward"],

@@ -1,0 +1,134 @@
+"""Drawn faces kept on disk at a smaller size, so that training on a CPU need not draw them again.
+
+A cache is a folder of shards; each is written whole or not at all, so filling one goes on where it was broken off. What it
+was drawn with stands in ``cache.json``: another size, first seed or engine version is another cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.engine.faces import check_size, faces
+
+SHARD_FACES = 256
+KEPT = ("controllers", "identity", "pose", "camera", "calibration", "landmarks", "attributes")
+"""Labels that are kept beside pixels (uint8), segmentation (uint8) and depth (16 bit)."""
+
+
+class CacheMismatch(ValueError):
+    """A folder holds faces of other settings; the message says which."""
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """Which faces a cache holds."""
+
+    first_seed: int
+    count: int
+    size: int = 96
+    engine: str = ""
+    """A digest of the engine's sources; filled in when empty."""
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+        if self.count < 1 or self.first_seed < 0:
+            raise ValueError(
+                f"A cache wants at least one face from seed 0 on, not {self.count} from {self.first_seed}."
+            )
+
+
+def engine_digest() -> str:
+    """Changes whenever the engine's sources or its head model do."""
+    folder = Path(__file__).parent
+    hashed = hashlib.sha256()
+    for path in sorted([*folder.glob("*.py"), *folder.parents[1].glob("assets/engine/*.npz")]):
+        hashed.update(path.name.encode() + path.read_bytes())
+    return hashed.hexdigest()[:12]
+
+
+def fill_cache(
+    folder: Path, config: CacheConfig, device: str = "cpu", report: Callable[[int, int], None] | None = None
+) -> FacesCache:
+    """Draws what is missing; ``report`` is told faces done and of how many."""
+    wanted = CacheConfig(config.first_seed, config.count, config.size, config.engine or engine_digest())
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, wanted)
+    for start in range(0, wanted.count, SHARD_FACES):
+        path = _shard(folder, start)
+        end = min(start + SHARD_FACES, wanted.count)
+        if not path.exists():
+            batch = faces(range(wanted.first_seed + start, wanted.first_seed + end), device, wanted.size)
+            kept = {name: getattr(batch, name).float().cpu().contiguous() for name in KEPT}
+            kept["pixels"] = batch.pixels.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu().contiguous()
+            kept["segmentation"] = batch.segmentation.cpu().contiguous()
+            kept["depth"] = batch.depth.half().cpu().contiguous()
+            partial = path.with_suffix(".partial")
+            save_file(kept, partial)
+            partial.replace(path)
+        if report is not None:
+            report(end, wanted.count)
+    return FacesCache(folder)
+
+
+def _claim(folder: Path, config: CacheConfig) -> None:
+    """Writes what the folder is for, or checks that it is for the same."""
+    path = folder / "cache.json"
+    if path.exists():
+        there = CacheConfig(**json.loads(path.read_text()))
+        same = (there.first_seed, there.size, there.engine) == (config.first_seed, config.size, config.engine)
+        if not same:
+            raise CacheMismatch(
+                f"{folder} holds faces of {there}, asked for {config}; give another folder or delete it."
+            )
+        if there.count >= config.count:
+            return
+        for start in range(there.count // SHARD_FACES * SHARD_FACES, there.count, SHARD_FACES):
+            if there.count % SHARD_FACES:
+                _shard(folder, start).unlink(missing_ok=True)  # its last shard was short
+    partial = folder / ".cache.json.partial"
+    partial.write_text(json.dumps(asdict(config)))
+    partial.replace(path)
+
+
+def _shard(folder: Path, start: int) -> Path:
+    return folder / f"faces-{start:09d}.safetensors"
+
+
+class FacesCache:
+    """A filled cache; ``read(indices)`` gives float pictures in [-1, 1] and labels. Shards stay mapped, not loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "cache.json"
+        if not path.exists():
+            raise FileNotFoundError(f"{folder} holds no cache of faces (no cache.json).")
+        self.folder, self.config = folder, CacheConfig(**json.loads(path.read_text()))
+        self._open: dict[int, dict[str, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return self.config.count
+
+    def _shard_of(self, start: int) -> dict[str, Tensor]:
+        if start not in self._open:
+            self._open[start] = load_file(_shard(self.folder, start))
+        return self._open[start]
+
+    def read(self, indices: Tensor) -> dict[str, Tensor]:
+        """Faces by place (N) in the cache."""
+        rows: list[dict[str, Tensor]] = []
+        for index in indices.tolist():
+            if not 0 <= index < len(self):
+                raise IndexError(f"The cache holds faces 0 to {len(self) - 1}, not {index}.")
+            start = index // SHARD_FACES * SHARD_FACES
+            rows.append({name: values[index - start] for name, values in self._shard_of(start).items()})
+        joined = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+        joined["pixels"] = joined["pixels"].float().div_(127.5).sub_(1.0)
+        joined["depth"] = joined["depth"].float()
+        return joined
