@@ -64,8 +64,8 @@ def test_a_face_wants_all_grades_within_0_and_1() -> None:
     assert age_years(age_grade(44)) == pytest.approx(44)
 
 
-def test_every_caption_of_2500_seeds_is_understood_exactly_in_both_languages() -> None:
-    round_trip(1_000_000_000, 2500)
+def test_every_caption_of_1500_seeds_is_understood_exactly_in_both_languages() -> None:
+    round_trip(1_000_000_000, 1500)
 
 
 @pytest.mark.soak
@@ -97,7 +97,7 @@ def test_the_most_extreme_things_are_said_first() -> None:
 def test_all_grades_of_all_attributes_get_said_in_both_languages() -> None:
     for language in LANGUAGES:
         said: dict[str, set[int]] = {key: set() for key in ASKABLE}
-        for seed in range(6000):
+        for seed in range(4000):
             face = random_attributes(seed)
             for statement in write_caption(face, seed, language).statements:
                 said[statement.key].add(min(int(face[statement.key] * 5), 4))
@@ -132,6 +132,12 @@ def test_a_caption_in_another_language_is_refused() -> None:
         ("she should be grinning from ear to ear", {"smile": 1}),
         ("浓眉大眼", {"brow_thickness": 1, "eye_size": 1}),
         ("不要笑", {"smile": -1}),
+        ("remove the glasses and the hat", {"glasses": -1, "hat": -1}),
+        ("take off his cap and give him curls", {"hat": -1, "hair_curl": 1}),
+        ("make him ten years younger", {"age": -1}),
+        ("her hair is too long", {"hair_length": -1}),
+        ("full lips and a wide grin", {"lip_fullness": 1, "smile": 1}),
+        ("heavy eyeliner and red lipstick", {"make_up": 1}),
     ],
 )
 def test_a_text_asks_for_what_people_would_hear_in_it(text: str, wanted: dict[str, int]) -> None:

@@ -175,6 +175,8 @@ def _one_slip(typed: str, known: str) -> bool:
         start += 1
     rest_typed, rest_known = typed[start:], known[start:]
     if len(typed) == len(known):
+        # one letter for another makes too many short words out of others: paper, paler
+        changed = len(typed) > 5 and rest_typed[1:] == rest_known[1:]
         swapped = rest_typed[1:2] + rest_typed[:1] + rest_typed[2:]
-        return rest_typed[1:] == rest_known[1:] or swapped == rest_known
+        return changed or swapped == rest_known
     return rest_typed[1:] == rest_known if len(typed) > len(known) else rest_known[1:] == rest_typed

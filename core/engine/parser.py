@@ -71,17 +71,24 @@ def parse(text: str) -> Parsed:
 def _read_ages(tokens: list[Token]) -> list[Token]:
     """Numbers that can be an age become one, with "years old" behind them or not; other numbers are unknown words."""
     out: list[Token] = []
-    for token in tokens:
+    for place, token in enumerate(tokens):
         if token.sense is None or token.sense.category not in {"years", "number"}:
             out.append(token)
         elif token.sense.category == "number":
             years = int(token.sense.arguments[0])
-            out.append(replace(token, sense=_age_sense(years) if YOUNGEST_SAID <= years <= OLDEST_SAID else None))
+            # "ten years younger" is no age
+            relative = any(_compares_age(other) for other in tokens[max(place - 1, 0) : place + 2])
+            said = _age_sense(years) if YOUNGEST_SAID <= years <= OLDEST_SAID else None
+            out.append(replace(token, sense=Sense("filler") if relative else said))
         elif out and _is_age(out[-1]):
             out[-1] = replace(out[-1], end=token.end)
         else:
             out.append(replace(token, sense=Sense("filler")))
     return out
+
+
+def _compares_age(token: Token) -> bool:
+    return token.sense is not None and token.sense.category == "adjective" and token.sense.arguments[0] == "years"
 
 
 def _is_age(token: Token) -> bool:

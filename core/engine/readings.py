@@ -99,17 +99,22 @@ def _joined_things(items: list[Item], things: list[int]) -> bool:
         return False
     if things[0] > 0 and things[-1] < len(items) - 1:
         return False
-    return all(items[place].joint in {"and", "or", "list"} and not items[place].between & {"a", "an", "the", "有"}
-               for place in things[1:])  # fmt: skip
+    passable = {"his", "her", "their", "my", "any", "some"} | ({"the"} if _takes_away(items[0]) else set[str]())
+    return all(items[place].joint in {"and", "or", "list"} and items[place].between <= passable for place in things[1:])
+
+
+def _takes_away(item: Item) -> bool:
+    return item.category == "adjective" and item.sense.arguments[0] == "gone"
 
 
 def _shared_denial(items: list[Item], things: list[int]) -> bool:
     """ "No beard or glasses" denies both, "no beard and glasses" only the first."""
-    if len(things) < 2 or len(items) != len(things) + 1 or items[0].category != "none":
+    if len(things) < 2 or len(items) != len(things) + 1 or not (items[0].category == "none" or _takes_away(items[0])):
         return False
     if any(items[place].sense.arguments[0] not in PRESENCES for place in things):
         return False
-    sharing = {"or", "list"} | ({"and"} if items[0].text.lower() == "without" or items[0].chinese else set[str]())
+    whole = items[0].text.lower() == "without" or items[0].chinese or _takes_away(items[0])
+    sharing = {"or", "list"} | ({"and"} if whole else set[str]())
     return all(items[place].joint in sharing for place in things[1:])
 
 
@@ -197,6 +202,7 @@ def _read_without_thing(
     """Words that say everything themselves ("bald", "curly", "young")."""
     if not qualities:
         return Reading(cost + 1.0 * len(items), (), tuple(items)) if len(items) <= 3 else None
+    qualities = _strengthen_value(qualities)
     if len(qualities) > 1:
         return None
     quality = qualities[0]
@@ -209,6 +215,20 @@ def _read_without_thing(
     guessed = quality.item.category == "adjective" and quality.item.sense.arguments[0] in OF_HAIR
     price = 2.0 if guessed else 0.05 if quality.item.category == "value" else 0.6
     return Reading(cost + price, (wish,), tuple(loose))
+
+
+def _strengthen_value(qualities: list[Quality]) -> list[Quality]:
+    """In "a wide grin", wide says how much; the grin says it too."""
+    values = [quality for quality in qualities if quality.item.category == "value"]
+    if len(values) != 1 or HOMES.get(values[0].item.sense.arguments[0]) not in PRESENCES:
+        return qualities
+    amounts = [quality for quality in qualities if quality not in values]
+    if any(
+        quality.item.category != "adjective" or quality.item.sense.arguments[0] not in AMOUNTS for quality in amounts
+    ):
+        return qualities
+    values[0].spans += [quality.item for quality in amounts]
+    return values
 
 
 def _read_alone(quality: Quality) -> Wish | None:
@@ -332,13 +352,17 @@ def _read_presence(noun: Quality, others: list[Quality], none: bool) -> Reading:
         noun.denied = True
     unbound: list[Item] = []
     beside: list[Wish] = []
+    # red lipstick is make-up, no red hair
+    allowed = AMOUNTS | {"gone", "put", "round", "curl"} | ({"red"} if name == "make_up" else set[str]())
     for quality in others:
         dimension = quality.item.sense.arguments[0]
         if quality.item.category == "value" and HOMES.get(dimension) == name:
             return Reading(0.0, (_spanned(_value_wish(quality), quality, noun),))
-        if (name, dimension) in QUALITIES and quality.item.category == "adjective":
+        if name == "curls" and HOMES.get(dimension) == "hair":
+            beside.append(_spanned(_value_wish(quality), quality))
+        elif (name, dimension) in QUALITIES and quality.item.category == "adjective":
             beside.append(_spanned(_quality_wish(quality, *QUALITIES[name, dimension]), quality))
-        elif quality.item.category != "adjective" or dimension not in AMOUNTS | {"gone", "put", "round", "curl"}:
+        elif quality.item.category != "adjective" or dimension not in allowed:
             unbound.append(quality.item)
         else:
             _measure_presence(noun, quality)
