@@ -97,7 +97,7 @@ def test_the_most_extreme_things_are_said_first() -> None:
 def test_all_grades_of_all_attributes_get_said_in_both_languages() -> None:
     for language in LANGUAGES:
         said: dict[str, set[int]] = {key: set() for key in ASKABLE}
-        for seed in range(4000):
+        for seed in range(6000):
             face = random_attributes(seed)
             for statement in write_caption(face, seed, language).statements:
                 said[statement.key].add(min(int(face[statement.key] * 5), 4))

@@ -184,7 +184,9 @@ def _chosen_roots(head: Head, count: int) -> tuple[Roots, Tensor, Tensor]:
     roots = head.sample("scalp", count, seed=7, threshold=0.15)
     hairline = (head.fields["hairline"][roots.corners] * roots.weights).sum(1)
     leaders = _spread_leaders(roots.rest, max(count // CLUMP_ROOTS, 1))
-    nearest = torch.cdist(roots.rest, roots.rest[leaders]).argmin(1)
+    # without matrix products, so that CPU and CUDA agree on who is nearest
+    apart = torch.cdist(roots.rest, roots.rest[leaders], compute_mode="donot_use_mm_for_euclid_dist")
+    nearest = apart.argmin(1)
     return roots, hairline, leaders[nearest]
 
 
