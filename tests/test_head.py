@@ -65,7 +65,7 @@ def test_no_controller_does_what_another_does() -> None:
     still = [names_of.INDEX[name] for name in names_of.NAMES if not name.startswith("pupil")]
     lengths = flat[still] / flat[still].norm(dim=1, keepdim=True).clamp_min(1e-9)
     alike = lengths @ lengths.T - torch.eye(len(still))
-    assert alike.max() < 0.95, alike.max()
+    assert alike.max() < 0.93, alike.max()
 
 
 def test_the_mirror_map_is_its_own_inverse_and_mirrors_the_head() -> None:

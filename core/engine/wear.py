@@ -273,7 +273,7 @@ def make_glasses(head: Head, wear: Wear, rest: Tensor) -> Mesh:
     eye = 0.5 * (mark[:, [36, 39, 42, 45]].reshape(len(rest), 2, 2, 3).sum(2))  # right, left
     middle = eye.mean(1)
     half = 0.5 * (eye[:, 1, 0] - eye[:, 0, 0])
-    forward = torch.maximum(mark[:, 27, 2], mark[:, [18, 19, 20, 23, 24, 25], 2].mean(1) + 0.004)
+    forward = torch.maximum(mark[:, 27, 2], mark[:, [18, 19, 20, 23, 24, 25], 2].mean(1) + 0.007)
     ear = rest[:, (head.fields["ear"] * (head.neutral[:, 0] > 0)).argmax()]
     size = half * (0.84 + 0.12 * wear.glasses_width)
     tall = size * (0.62 + 0.3 * wear.glasses_round)

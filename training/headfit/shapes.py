@@ -112,7 +112,11 @@ def _closed(source: Source) -> Floats:
     near = smooth(below, 0.85, 0.02) * smooth(below, -0.25, -0.05)
     near *= source.skin * (np.linalg.norm(neutral - source.eye_centre, axis=1) < source.eye_radius + 0.7)
     near *= (neutral[:, 0] > 1.8) & (neutral[:, 0] < 4.5) & (neutral[:, 2] > 8.0)
-    return 0.7 * blink + (near * 0.36 * np.clip(opening, 0, None))[:, None] * np.array([0.0, 1.0, 0.08])
+    return (
+        0.64 * blink
+        + 0.45 * source.shapes["eyeSquint_L"]
+        + (near * 0.36 * np.clip(opening, 0, None))[:, None] * np.array([0.0, 1.0, 0.08])
+    )
 
 
 def _nose(source: Source) -> dict[str, Floats]:
@@ -151,7 +155,7 @@ def _cheeks(source: Source) -> dict[str, Floats]:
         "cheek_puff_lower_left": source.masked("cheekPuff_L", 1 - upper),
         "cheek_suck_left": source.local((4.8, -2.7, 7.9), 1.8, (-0.65, 0.0, -0.3)),
         "cheek_raise_left": source.shapes["cheekRaiser_L"],
-        "cheek_squint_left": source.masked("cheekSquint_L", own),
+        "cheek_squint_left": 1.2 * source.masked("cheekSquint_L", own * smooth(y, -1.2, 1.2)),
         "nasolabial_deepen_left": fold,
         "cheek_back_left": source.local((4.4, -1.2, 9.0), 1.9, (0.25, 0.0, -0.55)),
     }
