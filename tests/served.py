@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -54,9 +55,9 @@ class Served:
 
 
 @contextmanager
-def serve(home: Path, *words: str, port: int | None = None, **variables: str) -> Iterator[Served]:
+def serve(home: Path, *words: str, scheme: str = "http", **variables: str) -> Iterator[Served]:
     """The tiny studio on a free port, ended at the end of the block."""
-    port = port or free_port()
+    port = free_port()
     command = [
         sys.executable,
         str(ROOT / "tests" / "tiny_studio.py"),
@@ -74,7 +75,7 @@ def serve(home: Path, *words: str, port: int | None = None, **variables: str) ->
         stderr=subprocess.STDOUT,
         text=True,
     )
-    address = f"http://127.0.0.1:{port}"
+    address = f"{scheme}://127.0.0.1:{port}"
     try:
         wait_until(lambda: is_healthy(address) or process.poll() is not None, 60, "the studio answers")
         assert process.poll() is None, home.with_suffix(".log").read_text()
@@ -94,7 +95,8 @@ def serve(home: Path, *words: str, port: int | None = None, **variables: str) ->
 
 def is_healthy(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/healthy", timeout=2) as answer:
+        unknown = ssl._create_unverified_context() if address.startswith("https") else None
+        with urllib.request.urlopen(f"{address}/healthy", timeout=2, context=unknown) as answer:
             return answer.read() == b"likeness"
     except (urllib.error.URLError, OSError):
         return False

@@ -197,3 +197,15 @@ def test_every_help_has_an_example(words: list[str]) -> None:
     command = [sys.executable, "-m", "studio", *words]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert "example: likeness" in answer.stdout
+
+
+def test_another_address_is_served_with_https_and_a_sign_in(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with serve(home, "--no-desk", "--https", LIKENESS_PASSWORD=PASSWORD, scheme="https") as served:
+        with httpx.Client(base_url=served.address, verify=False) as client:
+            answer = client.get("/", headers={"accept": "text/html"})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+            form = {"name": "Ada", "password": "ada's own one", "house": PASSWORD}
+            assert "secure" in client.post("/sign-in", data=form).headers["set-cookie"].lower()
+        key = home / "https" / "key.pem"
+        assert key.stat().st_mode & 0o077 == 0, "the key is for its owner alone"

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from core import checkpoints
 from core.image import Pixels, contact_sheet, to_pixels
-from training.recipe import Phase
+from training.recipe import Phase, Recipe
 from training.spec import RunSpec
 
 SIDE = 16
@@ -119,12 +119,17 @@ class TinyPredictor:
         return float(F.mse_loss(self._net(true), true))
 
 
+def make_shapes(request: RunSpec) -> Recipe:
+    """The factory that the trainers' table wants."""
+    return Shapes(request)
+
+
 def main() -> int:
     """The trainers' command line with the tiny system added."""
     from training.__main__ import main as train
     from training.recipes import RECIPES
 
-    RECIPES["tiny"] = {"shapes": lambda request: Shapes(request)}
+    RECIPES["tiny"] = {"shapes": make_shapes}
     return train()
 
 
