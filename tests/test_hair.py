@@ -267,3 +267,8 @@ def test_senseless_sizes_are_refused() -> None:
         find_roots(load_head(), vertices, 0)
     with pytest.raises(ValueError, match="at least four points"):
         grow(dress("bob", seeds), find_roots(load_head(), vertices, 50), plain_colour(1), seeds, points=2)
+
+
+def test_strands_have_a_direction_up_to_their_cut_tips(all_styles: tuple[ScalpRoots, HairStyle, Strands]) -> None:
+    _, _, strands = all_styles
+    assert (strands.tangents().norm(dim=-1) < 0.99).double().mean() < 0.01

@@ -174,7 +174,8 @@ def _grow_centres(growth: _Growth, roots: ScalpRoots, points: int) -> tuple[Tens
             laid = new + _drape_push(growth, new, off_body - new) + _keep_face_free(growth, new)
             pushed = torch.where(long, laid, pushed)
         heading = unit(pushed - at)
-        at = torch.where(length > 1e-5, at + heading * length, at)
+        # a cut strand stands still, all but: its tip keeps a direction to be lit by
+        at = at + heading * length.clamp_min(2e-5)
         if any_tied:
             away = (growth.tie[:, None] - at).norm(dim=-1, keepdim=True)
             reached = growth.tied & (away < growth.step * 0.8 + 0.008)
@@ -329,7 +330,7 @@ def grow(
         curved = torch.where(hat[:, None, None, None], pressed, curved)
     strays = _crosses_face(centres, zones) & (strand_chance(seeds, "hair stray", count) > 0.06)
     # stubble is fine, and the cap below it does most
-    fine = 0.3 + 0.7 * smooth_step(lengths, 0.002, 0.03)
+    fine = 0.4 + 0.6 * smooth_step(lengths, 0.002, 0.03)
     return _finish(style, roots, colour, (curved, fine * zones.kept * ~strays, layer), seeds)
 
 
