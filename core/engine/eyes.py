@@ -89,14 +89,14 @@ def paint_mouth(part: Tensor, points: Tensor, white: Tensor, picture: Tensor) ->
     ``white`` (B) is how white the teeth are.
     """
     grain = noise.sample(points, 0.16)
-    dull, bright = points.new_tensor([0.50, 0.40, 0.26]), points.new_tensor([0.72, 0.67, 0.58])
+    dull, bright = points.new_tensor([0.42, 0.34, 0.22]), points.new_tensor([0.62, 0.57, 0.49])
     share = white[picture][:, None]
     tooth = (dull * (1 - share) + bright * share) * (1 + 0.04 * grain[:, :1])
     flesh = points.new_tensor([0.33, 0.085, 0.08]).expand_as(tooth) * (1 + 0.08 * grain[:, 1:2])
     tongue = points.new_tensor([0.40, 0.14, 0.13]).expand_as(tooth) * (1 + 0.12 * grain[:, 2:3])
     albedo = torch.where((part == 5)[:, None], tooth, torch.where((part == 4)[:, None], tongue, flesh))
     # little light comes in between the lips, less to the back
-    reach = torch.sigmoid((points[:, 2] - 8.3) * 0.85)
+    reach = torch.sigmoid((points[:, 2] - 7.9) * 0.95)
     albedo = albedo * (0.05 + 0.95 * reach)[:, None]
     rough = torch.where(part == 5, torch.full_like(reach, 0.25), torch.full_like(reach, 0.38))
     return Wet(albedo, rough, 0.5 * reach)

@@ -129,6 +129,7 @@ class Head:
         """People at rest (B, V, 3) with an expression: linear, then lips sealed, eyes turned, lids kept out."""
         if controllers.shape[-1] != len(names_of.NAMES):
             raise ValueError(f"Controllers are {len(names_of.NAMES)} numbers a face, not {controllers.shape[-1]}.")
+        controllers = self._fit_blink(rest, controllers)
         moved = rest + (controllers @ self._flat_expression).reshape(rest.shape)
         sealed = controllers[:, names_of.INDEX["mouth_close"]] * controllers[:, names_of.INDEX["jaw_open"]]
         moved = moved + sealed[:, None, None] * self.seal
@@ -139,6 +140,19 @@ class Head:
             moved[:, eye] = centre + (rest[:, eye] - centre) @ turn.transpose(1, 2)
             moved[:, lid] = keep_outside(moved[:, lid], centre, radius, turn[:, :, 2])
         return moved
+
+    def _fit_blink(self, rest: Tensor, controllers: Tensor) -> Tensor:
+        """Lids travel as far as this person's eyes are open, so that a blink shuts large eyes too."""
+        fitted = controllers.clone()
+        for side, (upper, lower) in {"left": ((43, 44), (47, 46)), "right": ((37, 38), (41, 40))}.items():
+            open_now, open_mean = (
+                (shape[:, self.landmarks[list(upper)], 1] - shape[:, self.landmarks[list(lower)], 1]).mean(1)
+                for shape in (rest, self.neutral[None])
+            )
+            share = (1.08 * open_now / open_mean).clamp(0.6, 2.0)
+            for name in ("eye_blink", "eye_closed"):
+                fitted[:, names_of.INDEX[f"{name}_{side}"]] *= share
+        return fitted
 
     def eye_ball(self, rest: Tensor, number: int) -> tuple[Tensor, Tensor]:
         """Centre (B, 1, 3) and radius (B, 1, 1) of an eyeball (0 left, 1 right) of people at rest, by least squares."""

@@ -176,14 +176,14 @@ def _paint(scene: Scene, seen: _Seen, surface: Surface) -> _Painted:
         made.height,
         1.0,
     )
-    _paint_wet(scene, seen, surface, (albedo, rough, mirror, open_share))
+    _paint_wet(scene, seen, surface, (albedo, rough, mirror, open_share, soft))
     _paint_cloth(scene, seen, (albedo, rough, gloss, height, open_share))
     normal = _bumped(seen, surface, height)
     return _Painted(albedo, rough, gloss, mirror, soft, normal, open_share.clamp(0.02, 1.0))
 
 
-def _paint_wet(scene: Scene, seen: _Seen, surface: Surface, out: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
-    albedo, rough, mirror, open_share = out
+def _paint_wet(scene: Scene, seen: _Seen, surface: Surface, out: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]) -> None:
+    albedo, rough, mirror, open_share, soft = out
     eye = torch.nonzero((seen.material == EYE_LEFT) | (seen.material == EYE_RIGHT))[:, 0]
     picture = seen.picture[eye]
     axes = scene.eye_axes[picture, (seen.material[eye] == EYE_RIGHT).long()]
@@ -195,6 +195,8 @@ def _paint_wet(scene: Scene, seen: _Seen, surface: Surface, out: tuple[Tensor, T
     part = torch.tensor(_PART_OF_MATERIAL, device=eye.device)[seen.material[mouth]]
     wet = eye_paint.paint_mouth(part, seen.rest[mouth], scene.teeth, seen.picture[mouth])
     albedo[mouth], rough[mouth], mirror[mouth] = wet.albedo, wet.rough, wet.mirror * 0.4
+    # light scatters on inside teeth and flesh, so the mouth is not as dark as what can see the sky
+    open_share[mouth], soft[mouth] = 0.35 + 0.65 * open_share[mouth], 0.8
 
 
 def _lid_shade(seen: _Seen, surface: Surface, eye: Tensor) -> Tensor:

@@ -208,6 +208,39 @@ def _spin_harmonics(surround: Tensor, yaw: Tensor) -> Tensor:
     return turned
 
 
+def _cells(draws: Draws, name: str) -> Tensor:
+    """White noise of the backdrop's size (B, 1, S, S)."""
+    at = torch.arange(BACKDROP_SIZE**2, device=draws.seeds.device)
+    return random.normal(draws.seeds[:, None], at, random.stream(name)).reshape(-1, 1, BACKDROP_SIZE, BACKDROP_SIZE)
+
+
+def _textured(draws: Draws, picture: Tensor) -> Tensor:
+    """Plaster, leaves, cloth: noise of two sizes in brightness."""
+    noise = _cells(draws, "backdrop noise")
+    coarse = blur_rows(noise, 4) * 9.0
+    amount = (draws.uniform("backdrop texture") ** 2 * 0.4)[:, None, None, None]
+    return picture * torch.exp(amount * (0.35 * blur_rows(noise, 1) * 3.0 + coarse))
+
+
+def _outdoors(draws: Draws, picture: Tensor, row: Tensor) -> Tensor:
+    """Sky over greens and stone for a share of the pictures."""
+    outside = draws.chance("outdoors", 0.22)[:, None, None, None]
+    leaves = blur_rows(_cells(draws, "leaves"), 2) * 5.0
+    horizon = draws.uniform("horizon", 0.15, 0.75)[:, None, None, None] + 0.08 * blur_rows(leaves, 5)
+    sky = picture.new_tensor([0.42, 0.55, 0.78])[:, None, None] * (0.7 + 0.5 * row)
+    green = torch.stack(
+        (
+            draws.uniform("leaf red", 0.04, 0.2),
+            draws.uniform("leaf green", 0.07, 0.2),
+            draws.uniform("leaf blue", 0.02, 0.1),
+        ),
+        1,
+    )
+    ground = green[:, :, None, None] * torch.exp(0.8 * leaves)
+    below = torch.sigmoid((row - horizon) * 18.0)
+    return torch.where(outside, sky * (1 - below) + ground * below, picture)
+
+
 BACKDROP_SIZE = 96
 _SHAPES = 14
 
@@ -223,7 +256,8 @@ def draw_backdrops(shots: Shots, size: int) -> Tensor:
     near = (draws.uniform("gradient") ** 2 * 0.8)[:, None, None]
     share = (ramp * near)[:, None]
     picture = first[:, :, None, None] * (1 - share) + second[:, :, None, None] * share
-    busy = draws.chance("room", 0.62)
+    busy = draws.chance("room", 0.62) & ~draws.chance("outdoors", 0.22)
+    picture = _outdoors(draws, picture, row)
     number = torch.arange(_SHAPES, device=device)
 
     def each(name: str) -> Tensor:
@@ -240,6 +274,7 @@ def draw_backdrops(shots: Shots, size: int) -> Tensor:
         mask = (inside * 0.85 * busy[:, None, None])[:, None]
         colour = (value[:, at, None] * tint[:, at] * bright[:, at, None])[:, :, None, None]
         picture = picture * (1 - mask) + colour * mask
+    picture = _textured(draws, picture)
     soft = [blur_rows(picture, radius) for radius in (1, 3, 7)]
     level = draws.uniform("defocus") * 2
     low = (1 - (level - 0).abs()).clamp(0, 1), (1 - (level - 1).abs()).clamp(0, 1), (1 - (level - 2).abs()).clamp(0, 1)
