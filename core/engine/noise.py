@@ -28,11 +28,11 @@ def _volume(device: str) -> Tensor:
     return raw.contiguous()
 
 
-def sample(points: Tensor, cell: float) -> Tensor:
-    """Four noises (P, 4) at points (P, 3); ``cell`` is the size of a lattice cell in the points' unit."""
+def sample(points: Tensor, cell: float, channels: int = CHANNELS) -> Tensor:
+    """Up to four noises (P, channels) at points (P, 3); ``cell`` is the size of a lattice cell in the points' unit."""
     at = torch.remainder(points / cell, SIZE) * (2.0 / SIZE) - 1.0
     grid = at[None, :, None, None].to(torch.float32)
-    found = F.grid_sample(_volume(str(points.device)), grid, mode="bilinear", align_corners=True)
+    found = F.grid_sample(_volume(str(points.device))[:, :channels], grid, mode="bilinear", align_corners=True)
     return found[0, :, :, 0, 0].T
 
 

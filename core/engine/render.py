@@ -273,6 +273,8 @@ def _light(scene: Scene, seen: _Seen, painted: _Painted, shadow: lighting.Shadow
     lit = lighting.lit_share(shadow, seen.point + 0.003 * seen.normal, picture)
     lit = lit[:, None] ** (1.0 - 0.22 * wrap / 0.42)
     for lamp in range(light.directions.shape[1]):
+        if not bool((light.colours[:, lamp] > 0).any()):
+            continue
         way, colour = light.directions[:, lamp][picture], light.colours[:, lamp][picture]
         diffuse = lighting.wrapped((normal * way).sum(-1), wrap)
         reach = lit if lamp == 0 else closed

@@ -218,7 +218,7 @@ def _textured(draws: Draws, picture: Tensor) -> Tensor:
     """Plaster, leaves, cloth: noise of two sizes in brightness."""
     noise = _cells(draws, "backdrop noise")
     coarse = blur_rows(noise, 4) * 9.0
-    amount = (draws.uniform("backdrop texture") ** 2 * 0.4)[:, None, None, None]
+    amount = (draws.uniform("backdrop texture") ** 2 * 0.22)[:, None, None, None]
     return picture * torch.exp(amount * (0.35 * blur_rows(noise, 1) * 3.0 + coarse))
 
 

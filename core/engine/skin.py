@@ -213,8 +213,8 @@ def paint(points: Tensor, marks: dict[str, Tensor], skin: Skin, picture: Tensor)
     shift = noise.shift_of(skin.seeds)[picture]
     broad = noise.sample(points + shift * 2.0, 1.1)
     fine = noise.sample(points + shift * 0.3, 0.16)
-    pores = noise.sample(points + shift, 0.06)[:, 0]
-    middle = noise.sample(points + shift * 0.6, 0.45)
+    pores = noise.sample(points + shift, 0.06, 1)[:, 0]
+    middle = noise.sample(points + shift * 0.6, 0.45, 2)
     lips = torch.sigmoid((marks["lip"] + 0.02 * fine[:, 0]) * 11)
     blood, melanin = _pigment_here(marks, skin, picture, broad, fine, lips)
     blood = blood + _spots_of_acne(points, shift, skin, picture)
@@ -227,10 +227,9 @@ def paint(points: Tensor, marks: dict[str, Tensor], skin: Skin, picture: Tensor)
     albedo = _stubble(albedo, marks, skin, picture, fine)
     pitted = 0.6 + 0.8 * skin.age[picture] + 0.5 * skin.blemishes[picture]
     height = (0.0034 * fine[:, 1] * (1 - lips) + 0.0022 * pores + 0.004 * middle[:, 0]) * pitted
-    height = (
-        height
-        + 0.004 * lips * fine[:, 2] * noise.sample(points * points.new_tensor([1.0, 0.12, 0.4]) + shift, 0.09)[:, 1]
-    )
+    lined = torch.nonzero(lips > 0.02)[:, 0]
+    across = points[lined] * points.new_tensor([1.0, 0.12, 0.4]) + shift[lined]
+    height[lined] += 0.004 * lips[lined] * fine[lined, 2] * noise.sample(across, 0.09, 1)[:, 0]
     height = height + wrinkle_height(points, marks["nasolabial"], marks["neck"], skin, picture, broad[:, 2])
     oil = skin.oil[picture] * (0.55 + 0.45 * marks["nose"] + 0.3 * torch.exp(-((points[:, 0] / 3.0) ** 2)))
     rough = (0.56 - 0.2 * oil + 0.05 * broad[:, 3] * 0.5 + 0.04 * fine[:, 3]).clamp(0.26, 0.8)
@@ -240,7 +239,9 @@ def paint(points: Tensor, marks: dict[str, Tensor], skin: Skin, picture: Tensor)
 
 
 def _spots_of_acne(points: Tensor, shift: Tensor, skin: Skin, picture: Tensor) -> Tensor:
-    found = noise.sample(points + shift * 0.7, 0.42)[:, 0]
+    if not bool((skin.blemishes > 0.05).any()):
+        return torch.zeros(len(points), device=points.device)
+    found = noise.sample(points + shift * 0.7, 0.42, 1)[:, 0]
     return 0.45 * torch.sigmoid((found - 2.8 + 0.5 * skin.blemishes[picture]) * 7) * skin.blemishes[picture]
 
 

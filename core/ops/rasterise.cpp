@@ -4,10 +4,12 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 #include <vector>
 
 namespace {
-constexpr int64_t BAND = 32;  // rows of a task
+constexpr int64_t BAND = 24;  // rows of a task
 
 struct Picture {
     int64_t vertices, triangles, height, width;
@@ -78,9 +80,19 @@ struct Strands {
 
 void draw_strands(Strands const& s, float const* wall, int64_t top, int64_t bottom, float* colour, float* coverage,
                   float* depth) {
-    std::vector<Fragment> lists(size_t((bottom - top) * s.columns * LAYERS));
+    // not cleared: a list is read no further than its count
+    std::unique_ptr<Fragment[]> const lists(new Fragment[size_t((bottom - top) * s.columns * LAYERS)]);
     std::vector<int> counts(size_t((bottom - top) * s.columns), 0);
-    for (int64_t strand = 0; strand < s.count; ++strand)
+    for (int64_t strand = 0; strand < s.count; ++strand) {
+        float const* own = s.points + strand * s.length * 3;
+        float low = own[1], high = own[1], wide = s.width[strand * s.length];
+        for (int64_t step = 1; step < s.length; ++step) {
+            low = smaller(low, own[step * 3 + 1]);
+            high = larger(high, own[step * 3 + 1]);
+            wide = larger(wide, s.width[strand * s.length + step]);
+        }
+        if (wide <= 0.0f) continue;
+        if (low > float(bottom) + 8.0f || high < float(top) - 8.0f) continue;
         for (int64_t step = 0; step + 1 < s.length; ++step) {
             int64_t const at = strand * s.length + step;
             float const y0 = s.points[at * 3 + 1], y1 = s.points[at * 3 + 4];
@@ -90,8 +102,18 @@ void draw_strands(Strands const& s, float const* wall, int64_t top, int64_t bott
             int64_t box[4];
             segment_box(segment, s.columns, s.height, box);
             float const* first = s.colour + at * 4;
-            for (int64_t row = std::max(box[2], top); row < std::min(box[3], bottom); ++row)
-                for (int64_t column = box[0]; column < box[1]; ++column) {
+            float const reach = larger(segment.half, segment.half + segment.half_step) + 1.5f;
+            bool const upright = segment.dy * segment.dy * 64.0f > segment.dx * segment.dx;
+            float const lean = upright ? segment.dx / segment.dy : 0.0f;
+            float const aside = upright ? reach * std::sqrt(1.0f + lean * lean) : 0.0f;
+            for (int64_t row = std::max(box[2], top); row < std::min(box[3], bottom); ++row) {
+                int64_t left = box[0], right = box[1];
+                if (upright) {  // only the pixels about where the line crosses this row
+                    float const middle = segment.x + (float(row) + 0.5f - segment.y) * lean;
+                    left = std::max(left, int64_t(std::max(middle - aside, 0.0f)));
+                    right = std::min(right, int64_t(std::max(middle + aside, 0.0f)) + 1);
+                }
+                for (int64_t column = left; column < right; ++column) {
                     float along;
                     float const share = cover_segment(segment, float(column) + 0.5f, float(row) + 0.5f, along);
                     if (share <= 0.0f) continue;
@@ -99,17 +121,19 @@ void draw_strands(Strands const& s, float const* wall, int64_t top, int64_t bott
                     if (behind > 0.0f && z > behind) continue;
                     int64_t const cell = (row - top) * s.columns + column;
                     Fragment fragment{z, share * (first[3] + along * (first[7] - first[3])), 0, 0, 0, int32_t(at)};
-                    Fragment* list = lists.data() + cell * LAYERS;
+                    Fragment* list = lists.get() + cell * LAYERS;
                     if (counts[cell] == LAYERS && z > list[LAYERS - 1].depth) continue;
                     fragment.red = first[0] + along * (first[4] - first[0]);
                     fragment.green = first[1] + along * (first[5] - first[1]);
                     fragment.blue = first[2] + along * (first[6] - first[2]);
                     insert_fragment(list, counts[cell], fragment);
                 }
+            }
         }
+    }
     for (int64_t cell = 0; cell < (bottom - top) * s.columns; ++cell) {
         int64_t const at = top * s.columns + cell;
-        composite(lists.data() + cell * LAYERS, counts[cell], colour + at * 3, coverage[at], depth[at]);
+        composite(lists.get() + cell * LAYERS, counts[cell], colour + at * 3, coverage[at], depth[at]);
     }
 }
 }  // namespace
