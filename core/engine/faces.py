@@ -271,7 +271,7 @@ def _final_grades(head: Head, people: People, moments: Moments, posed: Posed) ->
         people.grades,
         {
             "eye_openness": gap / 0.0165,
-            "brow_height": (raised - 0.013) / 0.017,
+            "brow_height": (raised - 0.016) / 0.0175,
             "smile": smile,
             "mouth_open": parted / 0.036,
             "head_turn": 0.5 + away / torch.pi * 2.0,

@@ -110,9 +110,12 @@ def draw_people(head: Head, seeds: Tensor, fixed: Mapping[str, Tensor] | None = 
         rest = head.shape(identity)
     grades.update({key: value for key, value in measured_grades(head, rest).items() if key in MEASURED})
     grey = ((age - 0.5) * 1.7 + 0.2 * draws.normal("grey")).clamp(0, 1) * draws.chance("greys", 0.75) * (age > 0.3)
+    if "hair_lightness" in wishes:
+        grey = torch.zeros_like(grey)
     dyed = draws.chance("dyed", 0.05) * draws.uniform("dye", 0.4, 0.9)
     hair = make_colours(grades["hair_lightness"], grades["hair_redness"], grey * 0.8, seeds, dyed)
     tint = pigment_albedo(grades["hair_lightness"], grades["hair_redness"])
+    grades["hair_lightness"] = torch.maximum(grades["hair_lightness"], 0.72 * grey)  # as it looks, grey strands and all
     none = torch.zeros_like(age)
     table = torch.stack([grades.get(key, none) for key in KEYS], 1).clamp(0, 1)
     return People(
@@ -179,7 +182,7 @@ def _draw_identity(draws: Draws, femininity: Tensor, grades: dict[str, Tensor]) 
     shift = {
         "jaw_width": 0.55 * man + 0.3 * build, "brow_ridge": 0.7 * man, "neck_width": 0.9 * man + 0.5 * build,
         "chin_forward": 0.25 * man, "chin_length": 0.3 * man, "nose_tip_size": 0.25 * man + 0.3 * tone,
-        "eye_size": 0.5 - 0.3 * man,
+        "eye_size": -0.3 * man,
         "lip_fullness_upper": -0.3 * man + 0.9 * tone - 0.5 * age, "lip_fullness_lower": -0.2 * man + 0.9 * tone - 0.4 * age,
         "cheek_fullness": 0.75 * build - 0.5 * (age - 0.4), "cheekbone": -0.2 * man, "nose_width": 0.2 * man + 0.9 * tone,
         "nose_bridge": 0.2 * man - 0.6 * tone, "sagging": 2.6 * (age - 0.35), "ear_size": 0.3 * man + 0.7 * (age - 0.4),

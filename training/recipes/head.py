@@ -23,6 +23,8 @@ METRES = 0.01
 STEP_METRES = 2e-5
 """Displacements are stored as whole multiples of this: at most 10 micrometres off."""
 FITTED_MODES = 80
+WIDER_EYES = 0.5
+"""The source rests with narrow eyes: the mean person's are opened by this much of the mode of our own."""
 REST_OVERLAP = 0.02
 """How far the lips of the mean person overlap at rest, centimetres: shut, not ajar."""
 PARTS = ("skin", "mouth", "socket", "gums", "tongue", "teeth", "eye_left", "eye_right")
@@ -236,6 +238,7 @@ def fit(data: Path, out: Path) -> dict[str, float]:
     neutral[topology.part >= 6] = topology.eyes
     seal = carry(kit, topology, kit.expression["mouthClose"][None], follows_eye=False)[0]
     error = fit_error_percent(kit, topology, neutral, identity)
+    neutral += WIDER_EYES * identity[FITTED_MODES + shapes.EXTRA_NAMES.index("eye_size")]
     _write(out, kit, topology, {"neutral": neutral, "identity": identity, "expression": expression, "seal": seal})
     return {"vertices": float(len(neutral)), "triangles": float(len(topology.triangles)), "fit_error_percent": error}
 
