@@ -221,7 +221,45 @@ def _import(services: Services, asked: argparse.Namespace) -> int:
     return 0
 
 
+def _configure_faces(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", default="0-15", metavar="A-B", help="which people, for example 0-15")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("-o", "--output", type=Path, metavar="SHEET.png", help="a contact sheet")
+    parser.add_argument("--export", type=Path, metavar="DIR", help="pictures with all labels (JSON, NPZ, COCO, depth)")
+
+
+def _draw_faces(services: Services, asked: argparse.Namespace) -> int:
+    from core.engine import export, faces
+    from core.ops import build
+
+    if asked.output is None and asked.export is None:
+        raise BadSettings("Say where the faces go: -o SHEET.png, or --export DIR, or both.")
+    build.set_cache(services.settings.home / "ops")
+    try:
+        seeds = export.read_seed_range(asked.seeds)
+        faces.check_seeds(seeds)
+        faces.check_size(asked.size)
+        faces.check_device(asked.device)
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
+
+    def report(done: int, whole: int) -> None:
+        print(f"\r{done} of {whole} faces", end="" if done < whole else "\n", file=sys.stderr, flush=True)
+
+    count = export.write_faces(seeds, asked.output, asked.export, asked.size, asked.device, report)
+    print(f"{count} people who do not exist: {' and '.join(str(p) for p in (asked.output, asked.export) if p)}")
+    return 0
+
+
 OWN = (
+    Command(
+        "engine faces",
+        "draw people who do not exist, with labels",
+        "likeness engine faces --seeds 0-15 -o sheet.png",
+        _configure_faces,
+        _draw_faces,
+    ),
     Command(
         "bench",
         "measure speeds in pairs",
