@@ -67,16 +67,16 @@ def paint_eyes(local: Tensor, view: Tensor, eyes: Eyes, picture: Tensor, lid_sha
     pupil = eyes.pupil[picture]
     out = torch.sigmoid((radius - (pupil + 0.2 + 0.06 * coarse[:, 0])) * 11)[:, None]
     colour = eyes.inner[picture] * (1 - out) + eyes.outer[picture] * out
-    colour = colour * (1 + 0.28 * fibre[:, :1] + 0.14 * coarse[:, 1:2]).clamp(0.35, 2.0)
-    limbal = torch.sigmoid((radius - 0.86) * 16)[:, None]
-    colour = colour * (1 - 0.62 * limbal)
+    colour = colour * (1 + 0.34 * fibre[:, :1] + 0.16 * coarse[:, 1:2]).clamp(0.35, 2.0)
+    limbal = torch.sigmoid((radius - 0.84) * 14)[:, None]
+    colour = colour * (1 - 0.75 * limbal)
     hole = torch.sigmoid((radius - pupil) * 34)[:, None]
     colour = colour * hole + 0.004
     rim = torch.sigmoid((flat.norm(dim=-1) - 1.0) * 17)[:, None]
     veins = noise.sample(local * local.new_tensor([10.0, 34.0, 10.0]) + shift, 1.0)[:, 0].abs()
     side = (local[:, 0].abs() * 1.9 - 0.4).clamp(0, 1)
     red = (eyes.redness[picture] * (0.25 + ridge(veins, 0.22)) + 0.25) * side + 0.05
-    white = local.new_tensor([0.66, 0.62, 0.59]) * torch.exp(-red[:, None] * local.new_tensor([0.1, 0.55, 0.5]))
+    white = local.new_tensor([0.56, 0.525, 0.50]) * torch.exp(-red[:, None] * local.new_tensor([0.1, 0.55, 0.5]))
     white = white * torch.exp(-eyes.yellowing[picture][:, None] * local.new_tensor([0.05, 0.1, 0.35]))
     albedo = (colour * (1 - rim) + white * rim) * (0.22 + 0.78 * lid_shade)[:, None]
     rough = 0.07 + 0.12 * rim[:, 0]

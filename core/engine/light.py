@@ -20,7 +20,7 @@ _SHADOW_REACH_METRES = 0.26
 SHADOW_SCALE = 0.5 * SHADOW_SIZE / _SHADOW_REACH_METRES
 """Pixels of the shadow map in a metre."""
 _COSINE = (math.pi, 2 * math.pi / 3, 2 * math.pi / 3, 2 * math.pi / 3, *([math.pi / 4] * 5))
-SCATTER = (0.42, 0.17, 0.10)
+SCATTER = (0.32, 0.13, 0.07)
 """How far light wraps round skin in red, green and blue: red travels furthest under the skin."""
 
 

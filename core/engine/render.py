@@ -190,7 +190,7 @@ def _paint_wet(scene: Scene, seen: _Seen, surface: Surface, out: tuple[Tensor, T
     view = (seen.view[eye][:, None] @ axes)[:, 0]
     wet = eye_paint.paint_eyes(normalise(seen.rest[eye]), view, scene.eyes, picture, _lid_shade(seen, surface, eye))
     albedo[eye], rough[eye], mirror[eye] = wet.albedo, wet.rough, wet.mirror
-    open_share[eye] = 0.75
+    open_share[eye] = 0.62
     mouth = torch.nonzero((seen.material >= 1) & (seen.material <= 4))[:, 0]
     part = torch.tensor(_PART_OF_MATERIAL, device=eye.device)[seen.material[mouth]]
     wet = eye_paint.paint_mouth(part, seen.rest[mouth], scene.teeth, seen.picture[mouth])
@@ -271,7 +271,7 @@ def _light(scene: Scene, seen: _Seen, painted: _Painted, shadow: lighting.Shadow
     total = painted.albedo * lighting.irradiance(light, normal, picture) * bounced
     facing = 0.028 + 0.012 * painted.mirror
     lit = lighting.lit_share(shadow, seen.point + 0.003 * seen.normal, picture)
-    lit = lit[:, None] ** (1.0 - 0.22 * wrap / 0.42)
+    lit = lit[:, None] ** (1.0 - 0.7 * wrap)
     for lamp in range(light.directions.shape[1]):
         if not bool((light.colours[:, lamp] > 0).any()):
             continue
@@ -279,13 +279,17 @@ def _light(scene: Scene, seen: _Seen, painted: _Painted, shadow: lighting.Shadow
         diffuse = lighting.wrapped((normal * way).sum(-1), wrap)
         reach = lit if lamp == 0 else closed
         total = total + painted.albedo * colour * diffuse * reach * (0.5 + 0.5 * closed)
-        rough = (painted.rough**2 + 0.35 * light.softness[:, lamp][picture] ** 2).sqrt()
+        # a lamp mirrors in a wet eye as a small bright shape, on skin as a wide shine
+        spread = 0.35 - 0.31 * painted.mirror
+        rough = (painted.rough**2 + spread * light.softness[:, lamp][picture] ** 2).sqrt()
         shine = lighting.highlight(normal, view, way, rough, facing) * painted.gloss
         total = total + colour * shine[:, None] * (reach[:, :1] * closed)
     mirrored = 2 * (normal * view).sum(-1, keepdim=True) * normal - view
     grazing = (1 - (normal * view).sum(-1).clamp(0, 1)) ** 5
     share = (
-        (facing + (0.45 - 0.3 * painted.rough) * grazing * (1 - painted.rough)) * (0.6 + painted.mirror) * painted.gloss
+        (facing + (0.45 - 0.3 * painted.rough) * grazing * (1 - painted.rough))
+        * (0.75 - 0.5 * painted.mirror)
+        * painted.gloss
     )
     return total + lighting.reflection(light, mirrored, picture) * (share * painted.open_share)[:, None]
 

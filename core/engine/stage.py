@@ -176,7 +176,9 @@ def _folds(controllers: Tensor) -> Tensor:
 
 def _scalp_shade(people: People) -> Tensor:
     length = people.grades[:, INDEX["hair_length"]]
-    return (0.35 + 1.6 * length).clamp(0, 0.95) * (length > 0.05)
+    style = people.hair_style
+    thinned = torch.sigmoid(style.get("recede")[:, 0] - 1.5).maximum((style.get("crown")[:, 0] > 0).float())
+    return (0.35 + 1.6 * length).clamp(0, 0.95) * (length > 0.05) * (1 - 0.9 * thinned)
 
 
 def _hair(head: Head, people: People, posed: Posed, fineness: tuple[int, int]) -> Growth | None:
