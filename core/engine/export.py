@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.engine.attributes import KEYS
-from core.engine.controllers import NAMES
+from core.engine.controllers import INDEX as PLACE
+from core.engine.controllers import NAMES, PART_OF
 from core.engine.faces import CHUNK_PIXELS, Choices, FaceBatch, check_device, check_seeds, check_size, faces
 from core.engine.render import SEGMENTS
 from core.image import Pixels, contact_sheet, to_pixels, write_picture
@@ -75,6 +76,21 @@ def write_faces(
     if folder is not None:
         write_index(folder, records, size)
     return len(every)
+
+
+def write_controller_sheet(path: Path, person_seed: int = 900_000_004, size: int = 128, device: str = "cpu") -> None:
+    """One picture a controller at 1, in the table's order, of one person in one light; tongue moves show in an open mouth."""
+    import torch
+
+    count = len(NAMES)
+    poses = torch.eye(count)
+    for row, name in enumerate(NAMES):
+        if PART_OF[name] == "tongue" or name == "mouth_close":
+            poses[row, PLACE["jaw_open"]] = 0.6
+    bare = {"glasses": 0.0, "fringe": 0.0, "hat": 0.0, "beard": 0.0, "moustache": 0.0, "hair_length": 0.25}
+    same = [person_seed] * count
+    choices = Choices(same, same, same, poses, torch.zeros(count, 3), bare, sensor=False)
+    write_picture(path, contact_sheet(list(to_pixels(faces(range(count), device, size, choices).pixels)), columns=13))
 
 
 def write_batch(batch: FaceBatch, folder: Path) -> list[dict[str, Any]]:

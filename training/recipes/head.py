@@ -237,10 +237,9 @@ def fit(data: Path, out: Path) -> dict[str, float]:
     neutral -= close_lips(kit, topology, neutral[None], REST_OVERLAP)[0]
     neutral[topology.part >= 6] = topology.eyes
     seal = carry(kit, topology, kit.expression["mouthClose"][None], follows_eye=False)[0]
-    error = fit_error_percent(kit, topology, neutral, identity)
     neutral += WIDER_EYES * identity[FITTED_MODES + shapes.EXTRA_NAMES.index("eye_size")]
     _write(out, kit, topology, {"neutral": neutral, "identity": identity, "expression": expression, "seal": seal})
-    return {"vertices": float(len(neutral)), "triangles": float(len(topology.triangles)), "fit_error_percent": error}
+    return measure(data, out)
 
 
 def _write(out: Path, kit: Kit, topology: Topology, arrays: dict[str, Floats]) -> None:
@@ -313,6 +312,21 @@ def _lash_roots(kit: Kit, neutral: Floats, topology: Topology) -> dict[str, Any]
     return made
 
 
+def measure(data: Path, asset: Path) -> dict[str, float]:
+    """Size of a written head model, and how well it fits people of the source that it never saw."""
+    kit = read_kit(data)
+    topology = build_topology(kit, fit_eye(kit))
+    with np.load(asset) as held:
+        neutral = held["neutral"].astype(np.float64) / METRES
+        identity = held["identity"].astype(np.float64) * float(held["step_metres"]) / METRES
+    return {
+        "vertices": float(len(neutral)),
+        "triangles": float(len(topology.triangles)),
+        "megabytes": asset.stat().st_size / 1e6,
+        "fit_error_percent": fit_error_percent(kit, topology, neutral, identity),
+    }
+
+
 def fit_error_percent(kit: Kit, topology: Topology, neutral: Floats, identity: Floats, count: int = 32) -> float:
     """Mean vertex error over unseen source samples (coefficients N(0, 0.7^2)), by least squares, % of the eye distance.
 
@@ -325,12 +339,12 @@ def fit_error_percent(kit: Kit, topology: Topology, neutral: Floats, identity: F
     def at(vertices: Floats) -> Floats:
         return np.einsum("...ncx,nc->...nx", vertices[..., corners, :], weights)
 
-    basis = at(identity[:FITTED_MODES]).reshape(FITTED_MODES, -1)
+    basis = at(identity).reshape(len(identity), -1)
     generator = np.random.default_rng(1_000_000_000)
     samples = generator.normal(0, 0.7, (count, len(kit.identity)))
     truth = kit.neutral[outer] + np.einsum("nk,kvx->nvx", samples, kit.identity[:, outer])
     residual = (truth - at(neutral)).reshape(count, -1)
-    found = np.linalg.solve(basis @ basis.T + 1e-9 * np.eye(FITTED_MODES), basis @ residual.T).T
+    found = np.linalg.solve(basis @ basis.T + 1e-6 * np.eye(len(identity)), basis @ residual.T).T
     left = (residual - found @ basis).reshape(count, -1, 3)
     eyes = truth[:, np.searchsorted(outer, kit.landmarks[[36, 39, 42, 45]])]
     distance = np.linalg.norm(eyes[:, :2].mean(1) - eyes[:, 2:].mean(1), axis=1)
