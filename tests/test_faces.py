@@ -195,6 +195,13 @@ def test_a_cache_goes_on_where_it_was_broken_off(tmp_path: Path, monkeypatch: py
         fill_cache(tmp_path, CacheConfig(first_seed=20, count=4, size=48))
 
 
+def test_without_a_compiler_the_same_face_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = faces([12], size=48)
+    monkeypatch.setattr("core.ops.build.available", lambda name, device="cpu": False)
+    plain = faces([12], size=48)
+    assert (compiled.pixels - plain.pixels).abs().mean() * 127.5 < 1.0
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_draws_the_face_that_the_cpu_draws() -> None:
     here, there = faces(SEEDS, size=96), faces(SEEDS, "cuda", 96)

@@ -100,5 +100,6 @@ def test_cuda_draws_what_the_cpu_draws() -> None:
     here, there = draw_triangles(points, triangles, 44, 48), draw_triangles(points.cuda(), triangles.cuda(), 44, 48)
     assert (here.number == there.number.cpu()).float().mean() > 0.998
     strands = _strands()
-    mine, other = draw_strands(*strands), draw_strands(*(value.cuda() for value in strands))
+    points, width, colour, wall = (value.cuda() for value in strands)
+    mine, other = draw_strands(*strands), draw_strands(points, width, colour, wall)
     assert (mine.colour - other.colour.cpu()).abs().mean() * 255 < 0.2

@@ -89,7 +89,7 @@ def paint_mouth(part: Tensor, points: Tensor, white: Tensor, picture: Tensor) ->
     ``white`` (B) is how white the teeth are.
     """
     grain = noise.sample(points, 0.16)
-    dull, bright = points.new_tensor([0.42, 0.34, 0.22]), points.new_tensor([0.62, 0.57, 0.49])
+    dull, bright = points.new_tensor([0.52, 0.45, 0.34]), points.new_tensor([0.70, 0.66, 0.59])
     share = white[picture][:, None]
     tooth = (dull * (1 - share) + bright * share) * (1 + 0.04 * grain[:, :1])
     flesh = points.new_tensor([0.33, 0.085, 0.08]).expand_as(tooth) * (1 + 0.08 * grain[:, 1:2])

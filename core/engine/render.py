@@ -196,7 +196,8 @@ def _paint_wet(scene: Scene, seen: _Seen, surface: Surface, out: tuple[Tensor, T
     wet = eye_paint.paint_mouth(part, seen.rest[mouth], scene.teeth, seen.picture[mouth])
     albedo[mouth], rough[mouth], mirror[mouth] = wet.albedo, wet.rough, wet.mirror * 0.4
     # light scatters on inside teeth and flesh, so the mouth is not as dark as what can see the sky
-    open_share[mouth], soft[mouth] = 0.35 + 0.65 * open_share[mouth], 0.8
+    least = torch.where(part >= 4, 0.6, 0.3)
+    open_share[mouth], soft[mouth] = least + (1 - least) * open_share[mouth], 0.8
 
 
 def _lid_shade(seen: _Seen, surface: Surface, eye: Tensor) -> Tensor:
@@ -204,7 +205,7 @@ def _lid_shade(seen: _Seen, surface: Surface, eye: Tensor) -> Tensor:
     mask = torch.zeros(surface.number.numel(), device=eye.device)
     mask[seen.pixel[eye]] = 1.0
     picture = mask.reshape(len(surface.number), 1, *surface.number.shape[1:])
-    reach = max(1, round(surface.number.shape[1] / 110))
+    reach = max(1, round(surface.number.shape[1] / 190))
     spread = lighting.blur_rows(picture, reach)
     below = torch.roll(spread, -reach, 2)  # looks up from below: the upper lid shades more
     above = torch.roll(spread, reach, 2)
@@ -271,6 +272,8 @@ def _light(scene: Scene, seen: _Seen, painted: _Painted, shadow: lighting.Shadow
     total = painted.albedo * lighting.irradiance(light, normal, picture) * bounced
     facing = 0.028 + 0.012 * painted.mirror
     lit = lighting.lit_share(shadow, seen.point + 0.003 * seen.normal, picture)
+    inner = (seen.material >= 1) & (seen.material <= 4)  # lips let light through, and flesh and teeth pass it on
+    lit = torch.where(inner, 0.4 + 0.6 * lit, lit)
     lit = lit[:, None] ** (1.0 - 0.7 * wrap)
     for lamp in range(light.directions.shape[1]):
         if not bool((light.colours[:, lamp] > 0).any()):

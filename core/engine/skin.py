@@ -266,7 +266,7 @@ def _make_up(
 ) -> Tensor:
     amount = skin.make_up[picture]
     lip_share = (lips * (1.2 * amount).clamp_max(0.85))[:, None]
-    worn = skin.lipstick[picture] * (1.1 - 0.72 * skin.tone[picture])[:, None]
+    worn = skin.lipstick[picture] * (1.0 - 0.75 * skin.tone[picture])[:, None]
     albedo = albedo * (1 - lip_share) + worn * lip_share
     above = torch.sigmoid((points[:, 1] - 3.5) * 7) * torch.sigmoid((5.2 - points[:, 1]) * 4)
     shade = torch.exp(-((marks["eye"].clamp_max(0) / 0.75) ** 2)) * above * (points[:, 2] > 6) * 0.72 * amount
