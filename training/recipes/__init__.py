@@ -9,13 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
-from training.recipes import garment, head
+from training.recipes import face, garment, head
 from training.spec import RunSpec
 
 Factory = Callable[[RunSpec], Recipe]
 Fit = Callable[[Path, Path], dict[str, float]]
 
 RECIPES: dict[str, dict[str, Factory]] = {
+    "face": {
+        "finder": face.FinderRecipe,
+        "landmarks": face.LandmarkRecipe,
+        "parser": face.ParserRecipe,
+    },
     "garment": {"generator": garment.make_generator_recipe},
 }
 FITS: dict[str, dict[str, Fit]] = {

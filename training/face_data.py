@@ -1,0 +1,152 @@
+"""Engine faces for networks that read photos: from a cache on disk or drawn as they are needed, cut and spoilt like photos."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.face.align import MIRROR
+
+SIZE = 128
+TRAIN_SEED, VALIDATION_SEED = 800_000_000, 900_000_000
+VALIDATED = 256
+
+
+class FaceData:
+    """Pictures with landmarks and segmentation. With a folder they are drawn once and kept there."""
+
+    def __init__(self, folder: Path | None, count: int, seed: int, device: str = "cpu") -> None:
+        self._count, self._seed, self._device = count, seed, device
+        self._train, self._validation = self._open(folder, "train", TRAIN_SEED, count), None
+        self._folder = folder
+
+    def learn(self, step: int, size: int) -> dict[str, Tensor]:
+        """The pictures of a step's whole batch."""
+        draw = torch.Generator().manual_seed(hash((self._seed, step, 17)) & 0x7FFFFFFF)
+        chosen = torch.randint(self._count, (size,), generator=draw)
+        return self._take(self._train, chosen, TRAIN_SEED)
+
+    def validate(self) -> dict[str, Tensor]:
+        """The validation band's pictures, always the same."""
+        if self._validation is None:
+            cache = self._open(self._folder, "validation", VALIDATION_SEED, VALIDATED)
+            self._validation = self._take(cache, torch.arange(VALIDATED), VALIDATION_SEED)
+        return self._validation
+
+    def _open(self, folder: Path | None, name: str, first: int, count: int) -> Any:
+        from core.engine.faces_cache import CacheConfig, FacesCache, fill_cache
+
+        if folder is None:
+            return None
+        if (folder / name / "cache.json").is_file():
+            cache = FacesCache(folder / name)
+            if len(cache) >= count:
+                return cache
+        return fill_cache(folder / name, CacheConfig(first, count, SIZE), self._device)
+
+    def _take(self, cache: Any, chosen: Tensor, first: int) -> dict[str, Tensor]:
+        if cache is None:
+            from core.engine.faces import faces
+
+            batch = faces((first + chosen).tolist(), self._device, SIZE)
+            found = {"pixels": batch.pixels, "landmarks": batch.landmarks, "segmentation": batch.segmentation}
+        else:
+            found = cache.read(chosen)
+        return {key: found[key].float() for key in ("pixels", "landmarks", "segmentation")}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far crops stray from the face's own square."""
+
+    shift: float = 0.1
+    """Standard deviation of the centre, in faces."""
+    scale: float = 0.18
+    """Standard deviation of the side's logarithm."""
+    roll_degrees: float = 18.0
+
+
+def extents(landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre (N, 2) and side (N) of the landmarks' boxes."""
+    low, high = landmarks.amin(1), landmarks.amax(1)
+    return (low + high) / 2, (high - low).amax(1)
+
+
+def draw_squares(landmarks: Tensor, room: float, spread: Spread, draw: torch.Generator) -> Tensor:
+    """(N, 4) centre, side and roll in radians of crops around the faces."""
+    centre, side = extents(landmarks)
+    count = len(landmarks)
+    noise = torch.randn(count, 4, generator=draw).clamp(-2.2, 2.2)
+    centre = centre + noise[:, :2] * spread.shift * side[:, None]
+    side = side * room * (noise[:, 2] * spread.scale).exp()
+    return torch.cat((centre, side[:, None], noise[:, 3:] * math.radians(spread.roll_degrees)), 1)
+
+
+def cut(maps: Tensor, squares: Tensor, size: int, mirrored: Tensor, mode: str = "bilinear") -> Tensor:
+    """Crops (N, C, size, size) of pictures; beyond the edge the edge goes on."""
+    side = maps.shape[-1]
+    cosine, sine = squares[:, 3].cos(), squares[:, 3].sin()
+    scale = squares[:, 2] / side
+    flip = torch.where(mirrored, -1.0, 1.0)
+    rows = (
+        torch.stack((cosine * scale * flip, -sine * scale, squares[:, 0] * 2 / side - 1), 1),
+        torch.stack((sine * scale * flip, cosine * scale, squares[:, 1] * 2 / side - 1), 1),
+    )
+    grid = F.affine_grid(torch.stack(rows, 1), [len(maps), maps.shape[1], size, size], align_corners=False)
+    return F.grid_sample(maps, grid, mode=mode, padding_mode="border", align_corners=False)
+
+
+def carry(landmarks: Tensor, squares: Tensor, mirrored: Tensor) -> Tensor:
+    """Landmarks of the picture as points in [-1, 1] of the crop."""
+    cosine, sine = squares[:, 3].cos()[:, None], squares[:, 3].sin()[:, None]
+    across, down = (landmarks - squares[:, None, :2]).unbind(2)
+    half = squares[:, 2:3] / 2
+    column, row = (across * cosine + down * sine) / half, (down * cosine - across * sine) / half
+    points = torch.stack((torch.where(mirrored[:, None], -column, column), row), 2)
+    return torch.where(mirrored[:, None, None], points[:, torch.from_numpy(MIRROR).to(points.device)], points)
+
+
+def spoil(pictures: Tensor, draw: torch.Generator, cover: float = 0.3) -> Tensor:
+    """What cameras, light and hands do: colour, contrast, blur, noise, grey, something in front."""
+    count, _, height, width = pictures.shape
+
+    def random(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=draw).to(pictures.device)
+
+    light = pictures.add(1).div(2).clamp(1e-4, 1)
+    light = light ** (random(1, 1, 1) * 1.4 - 0.7).exp() * (1 + (random(3, 1, 1) - 0.5) * 0.5)
+    grey = light.mean(1, keepdim=True)
+    light = torch.where(random(1, 1, 1) < 0.12, grey, light.lerp(grey, (random(1, 1, 1) - 0.4).clamp(-0.4, 0.5)))
+    middle = light.mean((1, 2, 3), keepdim=True)
+    spoilt = (middle + (light - middle) * (0.6 + 0.8 * random(1, 1, 1))).mul(2).sub(1)
+    for factor in (2, 3):
+        small = F.interpolate(F.avg_pool2d(spoilt, factor), size=(height, width), mode="bilinear", align_corners=False)
+        spoilt = torch.where(random(1, 1, 1) < 0.15, small, spoilt)
+    noise = torch.randn(pictures.shape, generator=draw).to(pictures.device)
+    spoilt = spoilt + noise * (random(1, 1, 1) ** 3 * 0.3)
+    if cover > 0:
+        box = random(4)
+        across = torch.arange(width, device=pictures.device) / width
+        down = torch.arange(height, device=pictures.device) / height
+        wide, high = 0.08 + 0.3 * box[:, 2:3], 0.08 + 0.3 * box[:, 3:4]
+        inside = ((across - box[:, :1]).abs() < wide / 2)[:, None] & ((down - box[:, 1:2]).abs() < high / 2)[:, :, None]
+        hidden = (inside & (random(1, 1) < cover))[:, None]
+        spoilt = torch.where(hidden, random(3, 1, 1) * 2 - 1 + 0.1 * noise, spoilt)
+    return spoilt.clamp(-1, 1)
+
+
+def paint_ground(count: int, size: int, draw: torch.Generator) -> Tensor:
+    """Grounds with nothing on them: blurred patches at several scales."""
+    ground = torch.rand(count, 3, 1, 1, generator=draw) * 2 - 1
+    for cells in (3, 7, 16, 40):
+        patches = torch.randn(count, 3, cells, cells, generator=draw) * torch.rand(count, 1, 1, 1, generator=draw) ** 2
+        mode = "bilinear" if cells % 2 else "nearest"
+        aligned = {"align_corners": False} if mode == "bilinear" else {}
+        ground = ground + 0.5 * F.interpolate(patches, size=(size, size), mode=mode, **aligned)
+    return ground.clamp(-1, 1)
