@@ -183,9 +183,10 @@ def _draw_identity(draws: Draws, femininity: Tensor, grades: dict[str, Tensor]) 
         "jaw_width": 0.55 * man + 0.3 * build, "brow_ridge": 0.7 * man, "neck_width": 0.9 * man + 0.5 * build,
         "chin_forward": 0.25 * man, "chin_length": 0.3 * man, "nose_tip_size": 0.25 * man + 0.3 * tone,
         "eye_size": -0.3 * man,
-        "lip_fullness_upper": -0.3 * man + 0.9 * tone - 0.5 * age, "lip_fullness_lower": -0.2 * man + 0.9 * tone - 0.4 * age,
-        "cheek_fullness": 0.75 * build - 0.5 * (age - 0.4), "cheekbone": -0.2 * man, "nose_width": 0.2 * man + 0.9 * tone,
-        "nose_bridge": 0.2 * man - 0.6 * tone, "sagging": 2.6 * (age - 0.35), "ear_size": 0.3 * man + 0.7 * (age - 0.4),
+        "lip_fullness_upper": -0.3 * man + 0.9 * tone - 0.9 * age + 0.2,
+        "lip_fullness_lower": -0.2 * man + 0.9 * tone - 0.7 * age + 0.15,
+        "cheek_fullness": 0.75 * build - 0.9 * (age - 0.4), "cheekbone": -0.2 * man, "nose_width": 0.2 * man + 0.9 * tone,
+        "nose_bridge": 0.2 * man - 0.6 * tone, "sagging": 2.9 * (age - 0.38), "ear_size": 0.3 * man + 0.7 * (age - 0.4),
         "nose_length": 0.4 * (age - 0.4) + 0.15 * man,
     }  # fmt: skip
     spread = {"sagging": 0.35, "chin_length": 0.75, "chin_forward": 0.7, "eye_size": 0.8}

@@ -165,7 +165,7 @@ def wrinkle_height(
     x, y, _ = points.unbind(-1)
     side = x.abs()
     age, folds = skin.age[picture], skin.folds[picture]
-    lined = (age - 0.25).clamp_min(0) * 1.2
+    lined = (age - 0.25).clamp_min(0) ** 1.2 * 2.3
     bend = 0.12 * rough
     rows = torch.remainder(y + bend + 0.05 * side, 0.72) - 0.36
     brow = torch.sigmoid((y - 6.9) * 3) * torch.sigmoid((9.9 - y) * 3) * torch.sigmoid((4.8 - side) * 2)
@@ -191,10 +191,14 @@ def wrinkle_height(
     )
     depth = depth + 0.022 * bag * (0.2 + 1.0 * lined) * (y < 3.0)
     depth = depth + 0.05 * ridge(nasolabial, 0.16) * (0.12 + 0.75 * lined + 0.8 * folds[:, 3]) * (y > -4.2)
-    droop = ridge(side - 2.75 + 0.12 * (y + 4.0), 0.12) * torch.sigmoid((-4.0 - y) * 5) * torch.sigmoid((y + 6.2) * 4)
-    depth = depth + 0.045 * droop * lined
+    droop = (
+        ridge(side - 2.75 + 0.1 * (y + 4.0) + 0.16 * torch.sin(1.9 * y) + 1.6 * bend, 0.2)
+        * torch.sigmoid((-4.0 - y) * 5)
+        * torch.sigmoid((y + 6.2) * 4)
+    )
+    depth = depth + 0.022 * droop * lined
     rings = ridge(torch.remainder(y + 0.25 * side + bend, 1.9) - 0.95, 0.13) * neck * torch.sigmoid((-9.2 - y) * 3)
-    return -(depth + 0.022 * rings * (0.1 + lined))
+    return -(depth + 0.011 * rings * (0.1 + lined) * torch.sigmoid((y + 12.6) * 3))
 
 
 @dataclass(frozen=True)
@@ -219,6 +223,9 @@ def paint(points: Tensor, marks: dict[str, Tensor], skin: Skin, picture: Tensor)
     blood, melanin = _pigment_here(marks, skin, picture, broad, fine, lips)
     blood = blood + _spots_of_acne(points, shift, skin, picture)
     melanin = melanin + 1.3 * _spots(points, skin, picture)
+    lines = wrinkle_height(points, marks["nasolabial"], marks["neck"], skin, picture, broad[:, 2])
+    fold = (-lines / 0.05).clamp(0.0, 1.5)  # little light leaves a fold, and what does is redder
+    blood, melanin = blood + 0.22 * fold, melanin + 0.28 * fold
     base = base_colour(skin.tone, skin.warmth)[picture]
     darken = blood[:, None] * points.new_tensor(BLOOD) + melanin[:, None] * points.new_tensor(MELANIN)
     grain = 0.03 * middle[:, 1] + 0.035 * fine[:, 0] + 0.03 * pores
@@ -230,7 +237,7 @@ def paint(points: Tensor, marks: dict[str, Tensor], skin: Skin, picture: Tensor)
     lined = torch.nonzero(lips > 0.02)[:, 0]
     across = points[lined] * points.new_tensor([1.0, 0.12, 0.4]) + shift[lined]
     height[lined] += 0.004 * lips[lined] * fine[lined, 2] * noise.sample(across, 0.09, 1)[:, 0]
-    height = height + wrinkle_height(points, marks["nasolabial"], marks["neck"], skin, picture, broad[:, 2])
+    height = height + lines
     oil = skin.oil[picture] * (0.55 + 0.45 * marks["nose"] + 0.3 * torch.exp(-((points[:, 0] / 3.0) ** 2)))
     rough = (0.56 - 0.2 * oil + 0.05 * broad[:, 3] * 0.5 + 0.04 * fine[:, 3]).clamp(0.26, 0.8)
     rough = rough + lips * ((0.38 - 0.12 * skin.make_up[picture]) - rough)
