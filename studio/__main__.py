@@ -252,7 +252,46 @@ def _draw_faces(services: Services, asked: argparse.Namespace) -> int:
     return 0
 
 
+def _configure_measure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("subject", help="engine, head, face")
+    parser.add_argument("--count", type=int, help="items to measure on (default: what takes minutes on a laptop)")
+    parser.add_argument("--first-seed", type=int, default=1_000_000_000)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="real pictures in place of seeds, or a fit's source")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
+    parser.add_argument(
+        "--record", type=Path, metavar="CHECKPOINT", help="write the scores into this checkpoint's card"
+    )
+
+
+def _measure(services: Services, asked: argparse.Namespace) -> int:
+    from core.ops import build
+    from training import measure
+
+    build.set_cache(services.settings.home / "ops")
+    wanted = measure.Asked(
+        asked.subject,
+        asked.count,
+        asked.first_seed,
+        asked.data,
+        asked.device,
+        services.settings.weight_roots,
+        services.settings.shipped,
+    )
+    try:
+        report = measure.measure(wanted)
+    except measure.CannotMeasure as error:
+        raise BadSettings(str(error)) from error
+    print(measure.table(report))
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if asked.record is not None:
+        measure.record(report, asked.record)
+    return 0
+
+
 OWN = (
+    Command("measure", "held-out scores beside doing nothing", "likeness measure face", _configure_measure, _measure),
     Command(
         "engine faces",
         "draw people who do not exist, with labels",
