@@ -52,7 +52,7 @@ class Row:
 
     def score(self, chosen: npt.NDArray[np.bool_] | None = None) -> float | None:
         """The number, over all items or some."""
-        return _middle(self.values if chosen is None else np.compress(chosen, self.values), self.middle)
+        return _middle(self.values if chosen is None else self.values[np.flatnonzero(chosen)], self.middle)
 
     def baseline_score(self) -> float | None:
         """The do-nothing answer's number."""
