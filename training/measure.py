@@ -52,7 +52,8 @@ class Row:
 
     def score(self, chosen: npt.NDArray[np.bool_] | None = None) -> float | None:
         """The number, over all items or some."""
-        return _middle(self.values if chosen is None else self.values[np.flatnonzero(chosen)], self.middle)
+        values = self.values if chosen is None else np.asarray(self.values[chosen], dtype=np.float64)
+        return _middle(values, self.middle)
 
     def baseline_score(self) -> float | None:
         """The do-nothing answer's number."""
