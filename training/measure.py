@@ -57,7 +57,7 @@ class Row:
 
     def baseline_score(self) -> float | None:
         """The do-nothing answer's number."""
-        if self.baseline is None or isinstance(self.baseline, float):
+        if self.baseline is None or isinstance(self.baseline, (int, float)):
             return self.baseline
         return _middle(self.baseline, self.middle)
 
