@@ -148,9 +148,11 @@ def serve(settings: Settings, pages: Sequence[Page], open_browser: bool = False)
     print("Starting Likeness ...", flush=True)
     import uvicorn
 
+    from core.ops import build
     from studio.app import create
     from studio.services import Services
 
+    build.set_cache(settings.home / "ops")
     app = create(Services.open(settings, pages), pages)
     secure = settings.certificate is not None
     address = f"{'https' if secure else 'http'}://{settings.host}:{settings.port}"

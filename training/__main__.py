@@ -147,6 +147,10 @@ def carry_out(folder: Path, out: Path | None = None) -> int:
 def _learn(run: Any) -> str:
     import torch
 
+    from core.ops import build
+
+    build.set_cache(_default_home() / "ops")
+
     from core.checkpoints import Found, read_card
     from training.trainer import Trainer, choose_device
 
