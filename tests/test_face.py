@@ -16,6 +16,7 @@ from core.face.networks import FinderNet, LandmarkNet, ParserNet
 from core.face.reader import FaceReader, NoFace
 from core.image import to_tensor
 from training.face_data import Spread, carry, cut, draw_squares, paint_ground
+from training.face_tasks import FinderTask
 
 SQUARES = st.builds(Square, st.floats(-50, 250), st.floats(-50, 250), st.floats(10, 400), st.floats(-180, 180))
 
@@ -115,8 +116,6 @@ def test_the_finder_learns_where_a_disc_lies_and_how_large_it_is() -> None:
     torch.manual_seed(0)
     config = FinderConfig.tiny()
     net = FinderNet(config)
-    from training.recipes.face import FinderRecipe
-
     optimiser = torch.optim.Adam(net.parameters(), 5e-3)
     draw = torch.Generator().manual_seed(0)
     grid = torch.arange(config.size) + 0.5
@@ -129,15 +128,14 @@ def test_the_finder_learns_where_a_disc_lies_and_how_large_it_is() -> None:
         pictures = torch.where(inside, torch.tensor(0.9), paint_ground(count, config.size, draw) * 0.3 - 0.5)
         return pictures, torch.cat((place, side[:, None]), 1)
 
-    class Only:
-        network = staticmethod(lambda: net)
-
+    task = FinderTask(tiny=True)
+    task.network = net
     for _ in range(150):
         pictures, true = discs(16)
         batch = {"pictures": pictures, "cells": true / config.stride, "there": torch.ones(16)}
-        loss = sum(FinderRecipe.losses(Only(), None, batch, 0).values())  # pyright: ignore[reportArgumentType]
+        loss = torch.stack(list(task.losses(batch).values())).sum()
         optimiser.zero_grad()
-        loss.backward()  # pyright: ignore[reportAttributeAccessIssue]
+        loss.backward()
         optimiser.step()
     pictures, true = discs(12)
     net.eval()

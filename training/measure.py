@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 FIRST_SEED = 1_000_000_000
 RESAMPLED = 1000
+MOST_TURNED_DEGREES = 45
 Values = npt.NDArray[np.float64]
 
 
@@ -209,8 +210,11 @@ def measure_face(asked: Asked) -> Found:
     seeds = asked.seeds(200)
     for start in range(0, len(seeds), 8):
         batch = faces(seeds[start : start + 8], asked.device, 256)
-        attributes.append(batch.attributes.cpu().numpy())
-        for pixels, points in zip(to_pixels(batch.pixels), batch.landmarks.cpu().numpy(), strict=True):
+        # Towards the camera: the head's own z against the reverse of the camera's.
+        facing = -(batch.pose[:, :3, 2] * batch.camera[:, :3, 2]).sum(1)
+        near = (facing >= np.cos(np.radians(MOST_TURNED_DEGREES))).cpu().numpy()
+        attributes.append(batch.attributes.cpu().numpy()[near])
+        for pixels, points in zip(to_pixels(batch.pixels)[near], batch.landmarks.cpu().numpy()[near], strict=True):
             rows.append(_score_face(reader, cascade, pixels, points))
     found, error, alone, guessed = np.array(rows, dtype=np.float64).T
     return Found(

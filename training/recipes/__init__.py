@@ -17,9 +17,9 @@ Fit = Callable[[Path, Path], dict[str, float]]
 
 RECIPES: dict[str, dict[str, Factory]] = {
     "face": {
-        "finder": face.FinderRecipe,
-        "landmarks": face.LandmarkRecipe,
-        "parser": face.ParserRecipe,
+        "finder": face.make_finder_recipe,
+        "landmarks": face.make_landmark_recipe,
+        "parser": face.make_parser_recipe,
     },
     "garment": {"generator": garment.make_generator_recipe},
 }
