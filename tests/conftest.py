@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from studio.launch import QUIET
+
+for name, value in QUIET.items():
+    os.environ.setdefault(name, value)
 
 
 def pytest_configure() -> None:

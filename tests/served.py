@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -116,8 +117,11 @@ def browser_page(**options: Any) -> Iterator[tuple[Any, list[str]]]:
     from playwright.sync_api import sync_playwright
 
     outside: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, sync_playwright() as playwright:
+        # A home of its own: Chromium keeps crash reports there, and a test leaves nothing behind.
+        browser = playwright.chromium.launch(
+            executable_path=chromium(), args=CHROMIUM, env={**os.environ, "HOME": scratch}
+        )
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
 
         def watch(route: Any) -> None:
