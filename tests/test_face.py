@@ -128,7 +128,7 @@ def test_the_finder_learns_where_a_disc_lies_and_how_large_it_is() -> None:
         pictures = torch.where(inside, torch.tensor(0.9), paint_ground(count, config.size, draw) * 0.3 - 0.5)
         return pictures, torch.cat((place, side[:, None]), 1)
 
-    task = FinderTask(tiny=True)
+    task = FinderTask(config)
     task.network = net
     for _ in range(150):
         pictures, true = discs(16)

@@ -118,6 +118,18 @@ def test_micro_batches_see_the_same_pictures_as_the_whole_batch() -> None:
     assert torch.equal(whole, parts)
 
 
+def test_a_run_takes_the_shape_of_the_weights_it_starts_with(tmp_path: Path) -> None:
+    first = trainer(tmp_path / "first", steps=4, options={"config": {"code": 5}})
+    first.run()
+    command = [sys.executable, str(TINY), "tiny", "shapes", "--steps", "3", "--start-from", str(first.folder.result)]
+    subprocess.run([*command, "--run", str(tmp_path / "second")], cwd=TINY.parents[1], check=True, capture_output=True)
+    card = read_card(tmp_path / "second" / spec.RESULT)
+    assert card.config == {"code": 5}
+    assert card.step == 7
+    assert card.parent_validation["validation"] > 0
+    assert spec.read_request(tmp_path / "second").options["config"] == {"code": 5}
+
+
 def test_a_run_is_done_when_its_loss_stays_under_the_threshold(tmp_path: Path) -> None:
     run = trainer(tmp_path, steps=5000, stop_below={"pixels": 0.45})
     assert run.run() == "done"

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +159,13 @@ def _learn(run: Any) -> str:
     if threads is not None:
         torch.set_num_threads(int(threads))
     try:
-        trainer = Trainer(make_recipe(run.request), run, choose_device(run.request.device))
-        if not trainer.resume() and run.request.start_from is not None:
-            start = Path(run.request.start_from)
+        request, start = run.request, Path(run.request.start_from or "")
+        if request.start_from is not None and "config" not in request.options:
+            # Networks take the shape of the weights they start with, whatever the preset; kept, so that resuming agrees.
+            request = replace(request, options={**request.options, "config": read_card(start).config})
+            spec.write_request(run.folder, request)
+        trainer = Trainer(make_recipe(request), run, choose_device(request.device))
+        if not trainer.resume() and request.start_from is not None:
             trainer.start_from(Found(start, read_card(start), start))
         return trainer.run()
     except (RuntimeError, ValueError, LookupError, OSError) as error:

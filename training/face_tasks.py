@@ -30,8 +30,8 @@ class LandmarkTask:
 
     name, batch_size = "landmarks", 64
 
-    def __init__(self, tiny: bool) -> None:
-        self.config = LandmarkConfig.tiny() if tiny else LandmarkConfig()
+    def __init__(self, config: LandmarkConfig) -> None:
+        self.config = config
         self.network = LandmarkNet(self.config)
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
@@ -98,8 +98,8 @@ class FinderTask:
 
     name, batch_size = "finder", 48
 
-    def __init__(self, tiny: bool) -> None:
-        self.config = FinderConfig.tiny() if tiny else FinderConfig()
+    def __init__(self, config: FinderConfig) -> None:
+        self.config = config
         self.network = FinderNet(self.config)
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
@@ -197,8 +197,8 @@ class ParserTask:
 
     name, batch_size = "parser", 24
 
-    def __init__(self, tiny: bool) -> None:
-        self.config = ParserConfig.tiny() if tiny else ParserConfig()
+    def __init__(self, config: ParserConfig) -> None:
+        self.config = config
         self.network = ParserNet(self.config)
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.face.config import FinderConfig, LandmarkConfig, ParserConfig
 from core.image import Pixels
 from training.face_data import FaceData
 from training.face_tasks import FinderTask, LandmarkTask, ParserTask
 from training.recipe import Phase
 from training.spec import RunSpec
 
+Config = TypeVar("Config", FinderConfig, LandmarkConfig, ParserConfig)
 SOURCES = {"engine": "faces drawn by core/engine; none of these people exists"}
 FACES = 16_384
 """How many different faces a cache holds where the request does not say."""
@@ -109,19 +111,26 @@ def cosine(step: int, steps: int) -> float:
     return rise * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(step / max(steps, 1), 1.0))))
 
 
+def _config(request: RunSpec, kind: type[Config]) -> Config:
+    """The shape of the weights that a run starts with, else the preset's."""
+    if "config" in request.options:
+        return kind(**request.options["config"])
+    return kind.tiny() if request.preset == "tiny" else kind()
+
+
 def make_finder_recipe(request: RunSpec) -> FaceRecipe:
     """Where faces are in a whole picture."""
     torch.manual_seed(request.seed)
-    return FaceRecipe(request, FinderTask(request.preset == "tiny"))
+    return FaceRecipe(request, FinderTask(_config(request, FinderConfig)))
 
 
 def make_landmark_recipe(request: RunSpec) -> FaceRecipe:
     """Points of a face within its crop."""
     torch.manual_seed(request.seed)
-    return FaceRecipe(request, LandmarkTask(request.preset == "tiny"))
+    return FaceRecipe(request, LandmarkTask(_config(request, LandmarkConfig)))
 
 
 def make_parser_recipe(request: RunSpec) -> FaceRecipe:
     """Which part of a face each pixel is."""
     torch.manual_seed(request.seed)
-    return FaceRecipe(request, ParserTask(request.preset == "tiny"))
+    return FaceRecipe(request, ParserTask(_config(request, ParserConfig)))

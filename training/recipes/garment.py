@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import losses
+from core import losses, stylegan2
 from core.augment import Augment
 from core.garment.config import Config
 from core.garment.networks import make_discriminator, make_generator
@@ -196,5 +196,7 @@ def make_generator_recipe(request: RunSpec) -> GeneratorRecipe:
     settings = Settings() if request.preset == "full" else Settings.small()
     shape = {key: request.options[key] for key in ("size", "channel_base", "channel_limit") if key in request.options}
     chosen = {key: value for key, value in request.options.items() if key in Settings.__dataclass_fields__}
+    if "config" in request.options:  # the shape of weights that the run starts with
+        config, shape = Config(stylegan2.Config(**request.options["config"]["generator"])), {}
     generator = replace(config.generator, **shape)
     return GeneratorRecipe(request, replace(config, generator=generator), replace(settings, **chosen))
