@@ -84,7 +84,9 @@ def colour_pixels(cloth: Cloth, fabric: Fabric, cut: Cut, seen: Seen, relief: Re
     materials = torch.tensor([MATERIALS.index(slot.material) for slot in SLOTS], device=at.device)[seen.slot]
     tints = _trim_colours(cloth, fabric, cut)
     mean = cloth.pictures.mean((2, 3))[at]
-    same = _says(cloth, "trim as cloth", 0.62)[at, None]
+    same = _says(cloth, "trim as cloth", 0.62)[at]
+    # the back of a collar is cut from the same cloth as its front
+    same = (same | (seen.is_slot("neck") & cut.has_collar("leaf", "lapel")[at]))[:, None]
     trim = torch.where(same, woven, tints[at, 1])
     inside = (0.5 * woven + 0.5 * mean) * 0.74
     lined = (cut.has_collar("lapel") | (cut.is_kind("jacket", "coat") & ~cut.has_front("whole")))[at, None]

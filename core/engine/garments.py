@@ -14,45 +14,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine import noise, random
-from core.engine.cuts import KINDS, Cut, draw_cuts, pick_kinds
+from core.engine.cuts import BOTTOMS, KINDS, Cut, draw_cuts, pick_kinds
 from core.engine.drape import draw_lamps, shade, smooth
 from core.engine.dye import Cloth, colour_pixels, draw_emblem, to_display, to_linear, turn_radians, wrap_cloth
 from core.engine.fabrics import FABRICS, Fabric, pick_fabrics, suit_prints
 from core.engine.folds import Ground, Relief, Seen, raise_folds
+from core.engine.garment_choices import CHUNK_PIXELS, Choices, check_request, choices_of, numbers_of
 from core.engine.outlines import ANCHORS, shape_large
 from core.engine.panels import GRIDS, PARTS, SLOT_NUMBER, SLOTS, Layout, lay_out, triangles
 from core.engine.prints import PRINTS, draw_tiles, pick_prints
 from core.engine.trims import shape_trims
 from core.ops import rasterise
 
-SMALLEST, LARGEST = 32, 1024
-LAST_SEED = 2**40
-CHUNK_PIXELS = {"cpu": 4 * 256**2, "cuda": 64 * 256**2}
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What of a garment is not left to its own seed. All may be None."""
-
-    outline_seeds: Sequence[int] | None = None
-    """The cut: hold fixed to see one cut in many cloths."""
-    cloth_seeds: Sequence[int] | None = None
-    """Print, colours, fabric: hold fixed to see one cloth in many cuts."""
-    lying_seeds: Sequence[int] | None = None
-    """Folds, light and camera."""
-    kind: str | Sequence[str] | None = None
-    print: str | Sequence[str] | None = None
-    """Names of KINDS and PRINTS, one for all or one for each."""
-    cloth: Tensor | None = None
-    """(N or 1, 3, H, W) in [-1, 1]: the caller's cloth, mirrored where it ends."""
-    cloth_span_centimetres: float = 30.0
-    """How wide the caller's cloth is."""
-    print_scale: float = 1.0
-    """Size of the print, the caller's cloth included."""
-    print_turn_degrees: float = 0.0
-    shadow: bool = False
-    """Whether the garment casts a soft shadow on the ground."""
-    supersample: float = 1.5
+_SURFACE = 0.012
+"""Light that any cloth gives back from its surface undyed: black is never quite black."""
+_UPPER = ("neck", "shoulder", "armpit", "sleeve")
 
 
 @dataclass(frozen=True)
@@ -68,7 +44,7 @@ class GarmentBatch:
     cloth: Tensor
     """(N, 3, S, S) in [-1, 1]: the flat cloth, the picture of the chest in its middle where there is one."""
     anchors: Tensor
-    """(N, len(ANCHORS), 2): column and row in pixels."""
+    """(N, len(ANCHORS), 2): column and row in pixels; NaN for points that the kind does not have."""
     kind: tuple[str, ...]
     print: tuple[str, ...]
     fabric: tuple[str, ...]
@@ -83,13 +59,13 @@ def garments(
 ) -> GarmentBatch:
     """Garments of these seeds with all labels."""
     choices = choices or Choices()
-    where = _check(seeds, device, size, choices)
+    where = check_request(seeds, device, size, choices)
     chunk = max(1, int(CHUNK_PIXELS.get(where.type, CHUNK_PIXELS["cpu"]) // size**2))
     batches = []
     with torch.no_grad():
         for start in range(0, len(seeds), chunk):
             stop = min(start + chunk, len(seeds))
-            batches.append(_draw(seeds[start:stop], where, size, _choices_of(choices, start, stop, len(seeds))))
+            batches.append(_draw(seeds[start:stop], where, size, choices_of(choices, start, stop, len(seeds))))
     return _join(batches)
 
 
@@ -99,12 +75,12 @@ def _draw(seeds: Sequence[int], device: torch.device, size: int, choices: Choice
         own if given is None else torch.tensor(list(given), dtype=torch.int64, device=device)
         for given in (choices.outline_seeds, choices.cloth_seeds, choices.lying_seeds)
     )
-    kind = _numbers(choices.kind, KINDS, outline) if choices.kind is not None else pick_kinds(outline)
+    kind = numbers_of(choices.kind, KINDS, outline) if choices.kind is not None else pick_kinds(outline)
     # a cloth that is held while cuts change must not depend on the cut
     held = choices.outline_seeds is not None or choices.cloth_seeds is not None
     suited = pick_kinds(dyed) if held else kind
     chosen = suit_prints(dyed, suited, pick_prints(dyed))
-    prints = _numbers(choices.print, PRINTS, dyed) if choices.print is not None else chosen
+    prints = numbers_of(choices.print, PRINTS, dyed) if choices.print is not None else chosen
     fabric = pick_fabrics(dyed, suited, prints)
     cut = draw_cuts(outline, kind)
     cloth = _prepare_cloth(dyed, prints, size, choices)
@@ -121,13 +97,23 @@ def _draw(seeds: Sequence[int], device: torch.device, size: int, choices: Choice
         mask,
         parts,
         F.interpolate(flat, size=(size, size), mode="area") * 2 - 1,
-        anchors / choices.supersample,
+        _blank_absent(cut, anchors / choices.supersample),
         tuple(KINDS[number] for number in kind.tolist()),
         tuple("given" if choices.cloth is not None else PRINTS[number] for number in prints.tolist()),
         tuple(FABRICS[number] for number in fabric.number.tolist()),
         cloth.span,
         pixel * choices.supersample,
     )
+
+
+def _blank_absent(cut: Cut, anchors: Tensor) -> Tensor:
+    """NaN for the shoulders of a skirt and the crotch of a shirt."""
+    below = cut.is_kind(*BOTTOMS)
+    upper = torch.tensor([name.startswith(_UPPER) for name in ANCHORS], device=anchors.device)
+    crotch = torch.tensor([name == "crotch" for name in ANCHORS], device=anchors.device)
+    legs = below & ~cut.is_kind("skirt")
+    absent = (below[:, None] & upper) | (~legs[:, None] & crotch)
+    return torch.where(absent[..., None], torch.nan, anchors)
 
 
 @dataclass(frozen=True)
@@ -194,7 +180,7 @@ def _place(cut: Cut, layout: Layout, anchors: Tensor, side: int) -> tuple[Tensor
 def _layers(cut: Cut) -> Tensor:
     """How high each slot lies (N, slots): sleeves before or behind the body, one front over the other."""
     heights = torch.tensor([slot.layer for slot in SLOTS], device=cut.seeds.device).repeat(len(cut.seeds), 1)
-    behind = (cut.uniform("sleeves behind") < 0.45) & (cut.uniform("arm", 44.0, 76.0) < 62.0)
+    behind = (cut.uniform("sleeves behind") < 0.45) & (cut.uniform("arm", 44.0, 76.0) < 55.0)
     for name in ("sleeve_left", "sleeve_right"):
         heights[:, SLOT_NUMBER[name]] -= 0.5 * behind
     for name in ("cuff_left", "cuff_right"):
@@ -228,7 +214,7 @@ def _picture(scene: _Scene, layout: Layout, placed: Tensor, side: int) -> tuple[
     colour = _colour(scene, seen, relief, folds, size)
     matt = (~seen.is_slot("button", "zip")).float()[:, None] + 0.15
     light = (
-        lit.light.reshape(-1)[pixels][:, None] * to_linear(colour)
+        lit.light.reshape(-1)[pixels][:, None] * (to_linear(colour) + _SURFACE)
         + lit.gloss.reshape(-1)[pixels][:, None] * matt.clamp(0, 1) * 0.5
     )
     across = (seen.pixels % side).float() / side - 0.5
@@ -298,90 +284,9 @@ def _shadow(scene: _Scene, cover: Tensor) -> Tensor:
     return (0.30 * near + 0.16 * far) * (0.5 + 0.5 * lamp.hard[:, None, None])
 
 
-def _numbers(names: str | Sequence[str], table: tuple[str, ...], like: Tensor) -> Tensor:
-    given = [names] * len(like) if isinstance(names, str) else list(names)
-    return torch.tensor([table.index(name) for name in given], device=like.device)
-
-
-def _choices_of(choices: Choices, start: int, stop: int, count: int) -> Choices:
-    """The part of the choices that belongs to garments start to stop."""
-
-    def part(given: Sequence[int] | None) -> Sequence[int] | None:
-        return None if given is None else given[start:stop]
-
-    def names(given: str | Sequence[str] | None) -> str | Sequence[str] | None:
-        return given if given is None or isinstance(given, str) else given[start:stop]
-
-    cloth = choices.cloth
-    if cloth is not None and len(cloth) == count and count > 1:
-        cloth = cloth[start:stop]
-    seeds = {name: part(getattr(choices, name)) for name in ("outline_seeds", "cloth_seeds", "lying_seeds")}
-    return replace(choices, kind=names(choices.kind), print=names(choices.print), cloth=cloth, **seeds)
-
-
 def _join(batches: list[GarmentBatch]) -> GarmentBatch:
     joined = {}
     for entry in fields(GarmentBatch):
         values = [getattr(batch, entry.name) for batch in batches]
         joined[entry.name] = torch.cat(values) if isinstance(values[0], Tensor) else sum(values, ())
     return GarmentBatch(**joined)
-
-
-def _check(seeds: Sequence[int], device: torch.device | str, size: int, choices: Choices) -> torch.device:
-    """The device, or a sentence on what is wrong."""
-    if len(seeds) == 0:
-        raise ValueError("No seed was given; wanted at least one, such as garments([7]).")
-    lists = {
-        "seed": seeds,
-        "outline seed": choices.outline_seeds,
-        "cloth seed": choices.cloth_seeds,
-        "lying seed": choices.lying_seeds,
-    }
-    for what, given in lists.items():
-        for seed in given if given is not None else ():
-            if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < LAST_SEED:
-                raise ValueError(f"The {what} {seed!r} is not one; wanted whole numbers from 0 to {LAST_SEED - 1:,}.")
-        if given is not None and len(given) != len(seeds):
-            raise ValueError(f"{len(given)} {what}s were given for {len(seeds)} garments; wanted one for each.")
-    if not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
-        raise ValueError(
-            f"A size of {size!r} was asked for; wanted a whole number from {SMALLEST} to {LARGEST} pixels."
-        )
-    _check_names("kind", choices.kind, KINDS, len(seeds))
-    _check_names("print", choices.print, PRINTS, len(seeds))
-    _check_cloth(choices, len(seeds))
-    try:
-        where = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"{device!r} names no device; wanted 'cpu' or 'cuda'.") from error
-    if where.type not in CHUNK_PIXELS:
-        raise ValueError(f"Garments are drawn on 'cpu' or 'cuda'; {device!r} was asked for.")
-    if where.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("The device 'cuda' was asked for, but no GPU is to be had here; use device='cpu'.")
-    return where
-
-
-def _check_names(what: str, given: str | Sequence[str] | None, table: tuple[str, ...], count: int) -> None:
-    if given is None:
-        return
-    names = [given] if isinstance(given, str) else list(given)
-    if not isinstance(given, str) and len(names) != count:
-        raise ValueError(
-            f"{len(names)} {what}s were given for {count} garments; wanted one name for all or one for each."
-        )
-    for name in names:
-        if name not in table:
-            raise ValueError(f"There is no {what} called {name!r}; wanted one of: {', '.join(table)}.")
-
-
-def _check_cloth(choices: Choices, count: int) -> None:
-    if choices.cloth is not None:
-        shape = tuple(choices.cloth.shape)
-        if len(shape) != 4 or shape[1] != 3 or shape[0] not in (1, count) or min(shape[2:]) < 2:
-            raise ValueError(
-                f"The cloth is {shape}; wanted (1 or {count}, 3, height, width), at least 2 pixels each way."
-            )
-    for name in ("cloth_span_centimetres", "print_scale", "supersample"):
-        value = getattr(choices, name)
-        if not 0.05 <= value <= 500:
-            raise ValueError(f"{name} is {value}; wanted a positive number of a sensible size, such as 1.")

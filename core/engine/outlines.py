@@ -343,7 +343,8 @@ def _hood(cut: Cut, depth: Tensor) -> dict[str, Piece]:
         places = fill(line(tip, top, 21), neck, outer, inner)
         turned = torch.stack((places[..., 0] * 0.9 - places[..., 1] * 0.3 * side, places[..., 1] + 77.0), -1)
         pieces[f"hood_{name}"] = Piece(f"hood_{name}", places, turned, worn)
-    base_line = line(outlines["left"][:, -1], outlines["right"][:, -1], 21)
+    sag = torch.sin(torch.linspace(0, torch.pi, 21, device=zero.device))[None, :, None]
+    base_line = line(outlines["left"][:, -1], outlines["right"][:, -1], 21) + sag * point(0.0, 4.0, zero)[:, None]
     top = tip[:, None].expand(-1, 21, -1)
     places = fill(top, base_line, outlines["left"], outlines["right"])
     pieces["hood_back"] = Piece("hood_back", places, places + 51.0, worn)

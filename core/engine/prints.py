@@ -179,7 +179,7 @@ def _flowers(job: Design, picture: Tensor, layer: int, cells: Tensor, scale: flo
     radius = scale * (0.16 + 0.12 * at.uniform("size"))
     for turn in (0.7, 2.4, 4.6):
         cos, sin = math.cos(turn), math.sin(turn)
-        blade = motifs.leaf(at.x * cos + at.y * sin, -at.x * sin + at.y * cos, radius * 2.0)
+        blade = motifs.leaf(at.x * cos + at.y * sin, -at.x * sin + at.y * cos, radius * 1.55)
         kept = there * (at.uniform(f"leaf {turn}") < 0.65)
         green = job.colour(3) if layer % 2 else job.colour(2)
         shade = 0.85 + 0.3 * at.uniform("leaf shade")
@@ -196,7 +196,7 @@ def _flowers(job: Design, picture: Tensor, layer: int, cells: Tensor, scale: flo
 
 def _florals(job: Design) -> Tensor:
     picture = _flowers(job, job.ground(), 3, job.even("small", 3, 4), 0.8)
-    return _flowers(job, picture, 8, job.even("cells", 1, 2), 1.25)
+    return _flowers(job, picture, 8, job.even("cells", 1, 2), 1.12)
 
 
 def _ditsy(job: Design) -> Tensor:
@@ -207,9 +207,9 @@ def _leaves(job: Design) -> Tensor:
     picture = job.ground()
     for layer in range(3):
         cells = job.even(f"cells {layer}", 1, 3)
-        at = repeat(random.hash_words(job.seeds, layer), job.grid, cells, 0.2, 1.0)
+        at = repeat(random.hash_words(job.seeds, layer), job.grid, cells, 0.1, 1.0)
         pixel = (cells / job.grid.shape[0] * 1.4)[:, None, None]
-        blade = motifs.leaf(at.x + 0.42, at.y, 0.84, 0.3)
+        blade = motifs.leaf(at.x + 0.4, at.y, 0.8, 0.3)
         vein = torch.minimum(at.y.abs(), (torch.remainder(at.x * 9 + at.y.abs() * 7, 1.0) - 0.5).abs() / 9)
         green = mix(job.colour(1 + layer).expand_as(picture), job.colour(0), 0.6 * cover(vein - 0.012, pixel))
         picture = mix(picture, green, cover(blade, pixel))

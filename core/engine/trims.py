@@ -68,7 +68,7 @@ def _neck_bands(cut: Cut, lines: Lines) -> dict[str, Piece]:
         + label
         + point(0.0, 3.2, rise)[:, None, None] * cut.is_kind(*BOTTOMS)[:, None, None, None]
     )
-    pieces["label"] = _piece("label", below, (cut.uniform("label") < 0.75) & tops)
+    pieces["label"] = _piece("label", below, (cut.uniform("label") < 0.75) & tops & ~cut.has_collar("hood"))
     return pieces
 
 
