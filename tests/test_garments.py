@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -9,6 +11,15 @@ from core.engine import cuts, garments, panels, prints
 from core.engine.garment_choices import Choices
 
 SEEDS = [1_000_000_001, 1_000_000_002, 1_000_000_003, 1_000_000_004]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small pictures: threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def draw(seeds: list[int], **choices: object) -> garments.GarmentBatch:
@@ -92,6 +103,14 @@ def test_a_picture_does_not_depend_on_its_batch() -> None:
     assert torch.equal(together.mask[2], alone.mask[0])
     again = draw([*SEEDS, 12, 13, 14])
     assert torch.equal(together.pixels, again.pixels)
+
+
+def test_a_shadow_darkens_the_ground_and_leaves_the_garment() -> None:
+    without, with_shadow = draw(SEEDS), draw(SEEDS, shadow=True)
+    assert torch.equal(without.mask, with_shadow.mask)
+    darker = without.pixels - with_shadow.pixels
+    assert darker.min() >= -1e-5
+    assert darker[(~without.mask)[:, None].expand_as(darker)].max() > 0.1
 
 
 def test_seeds_draw_every_kind_and_nearly_every_print() -> None:
