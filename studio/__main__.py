@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from studio.services import Services
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+MOST_ON_A_SHEET = 400
 DESCRIPTION = "Likeness: an open studio for driving, sculpting and dressing digital people."
 
 
@@ -254,6 +255,33 @@ def _draw_faces(services: Services, asked: argparse.Namespace) -> int:
     return 0
 
 
+def _configure_garments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", default="0-15", metavar="A-B", help="which garments, for example 0-15")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="SHEET.png", help="a contact sheet")
+
+
+def _draw_garments(services: Services, asked: argparse.Namespace) -> int:
+    from core.engine.export import read_seed_range
+    from core.engine.garments import garments
+    from core.image import contact_sheet, to_pixels, write_picture
+    from core.ops import build
+
+    build.set_cache(services.settings.home / "ops")
+    try:
+        seeds = read_seed_range(asked.seeds)
+        if len(seeds) > MOST_ON_A_SHEET:
+            raise BadSettings(f"A sheet holds at most {MOST_ON_A_SHEET} garments, {len(seeds)} were asked for.")
+        batch = garments(seeds, asked.device, asked.size)
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
+    columns = max(1, round(len(seeds) ** 0.5))
+    write_picture(asked.output, contact_sheet(list(to_pixels(batch.pixels)), columns))
+    print(f"{len(seeds)} garments that nobody sewed: {asked.output}")
+    return 0
+
+
 def _configure_measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", help="engine, head, face")
     parser.add_argument("--count", type=int, help="items to measure on (default: what takes minutes on a laptop)")
@@ -293,6 +321,13 @@ def _measure(services: Services, asked: argparse.Namespace) -> int:
 
 
 OWN = (
+    Command(
+        "engine garments",
+        "draw flat-lay garments",
+        "likeness engine garments --seeds 0-15 -o garments.png",
+        _configure_garments,
+        _draw_garments,
+    ),
     Command("measure", "held-out scores beside doing nothing", "likeness measure face", _configure_measure, _measure),
     Command(
         "engine faces",
