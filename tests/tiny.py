@@ -58,6 +58,7 @@ class Shapes:
 
     subject, name = "tiny", "shapes"
     published: tuple[str, ...] = ("net",)
+    compiled: tuple[str, ...] = ("net",)
     round_size = 1000
     protocol = "64 drawn shapes of the validation band"
 

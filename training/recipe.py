@@ -79,6 +79,11 @@ class Recipe(Protocol):
         ...
 
     @property
+    def compiled(self) -> tuple[str, ...]:
+        """Modules that become CUDA graphs on a GPU; none whose gradient is differentiated again."""
+        ...
+
+    @property
     def phases(self) -> tuple[Phase, ...]:
         """The turns of a step, in order."""
         ...

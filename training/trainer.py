@@ -42,6 +42,9 @@ class Trainer:
         for module in recipe.modules.values():
             module.to(device)
         self.averages = {name: copy.deepcopy(recipe.modules[name]).requires_grad_(False) for name in recipe.averaged}
+        if device.type == "cuda":
+            for name in recipe.compiled:
+                recipe.modules[name].compile(mode="reduce-overhead")  # CUDA graphs; names of weights stay as they are
         self.optimisers = {phase.name: self._optimiser(phase) for phase in recipe.phases if phase.shares is None}
         self.step = 0
         self.micro_batch = min(self.request.micro_batch or recipe.batch_size, recipe.batch_size)

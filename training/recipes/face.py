@@ -71,6 +71,7 @@ class FaceRecipe:
         self.task, self.seed = task, request.seed
         self.name, self.config, self.protocol = task.name, task.config, task.protocol
         self.published: tuple[str, ...] = (task.name,)
+        self.compiled: tuple[str, ...] = (task.name,)
         self.batch_size = task.batch_size
         self.modules: dict[str, nn.Module] = {task.name: task.network}
         self.averaged: dict[str, float] = {task.name: 3_000.0}

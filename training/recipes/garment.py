@@ -66,6 +66,7 @@ class GeneratorRecipe:
     subject = "garment"
     name = "generator"
     published = ("generator",)
+    compiled = ()
     round_size = 10_000
     protocol = "garments of senders kept back: sliced Wasserstein distance, mean of the pyramid's levels"
 
