@@ -192,7 +192,10 @@ def _bench(services: Services, asked: argparse.Namespace) -> int:
     from training.bench import bench
 
     build.set_cache(services.settings.home / "ops")
-    report = bench(asked.names)
+    try:
+        report = bench(asked.names)
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
     for name, score in report["scores"].items():
         print(f"{name:28} {score:10.3f}")
     if asked.json is not None:
