@@ -47,10 +47,7 @@ def write_faces(
     device: str = "cpu",
     report: Report | None = None,
 ) -> int:
-    """Draws the seeds; writes a contact sheet, and pictures with labels if a folder is given. How many were drawn.
-
-    A face whose files are all there already is not drawn again for the folder, so a broken export goes on where it was.
-    """
+    """Draws the seeds; writes a contact sheet, and pictures with labels if a folder is given. How many were drawn."""
     every = [int(seed) for seed in check_seeds(seeds)]
     check_size(size)
     where = check_device(device)
