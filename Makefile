@@ -15,7 +15,7 @@ studio: $(STAMP)
 test: $(STAMP) programs
 	@$(BIN)/python -m tests.suite test
 
-# Without the browser: about three minutes.
+# Without the browser: under three minutes.
 check: $(STAMP)
 	@$(BIN)/python -m tests.suite check
 
