@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from studio import engine_command
 from studio.page import Command, Page
 from studio.settings import LANGUAGES, BadSettings, Settings
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from studio.services import Services
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-MOST_ON_A_SHEET = 400
 DESCRIPTION = "Likeness: an open studio for driving, sculpting and dressing digital people."
 
 
@@ -227,64 +227,6 @@ def _import(services: Services, asked: argparse.Namespace) -> int:
     return 0
 
 
-def _configure_faces(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seeds", default="0-15", metavar="A-B", help="which people, for example 0-15")
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("-o", "--output", type=Path, metavar="SHEET.png", help="a contact sheet")
-    parser.add_argument("--export", type=Path, metavar="DIR", help="pictures with all labels (JSON, NPZ, COCO, depth)")
-
-
-def _draw_faces(services: Services, asked: argparse.Namespace) -> int:
-    from core.engine import export, faces
-    from core.ops import build
-
-    if asked.output is None and asked.export is None:
-        raise BadSettings("Say where the faces go: -o SHEET.png, or --export DIR, or both.")
-    build.set_cache(services.settings.home / "ops")
-    try:
-        seeds = export.read_seed_range(asked.seeds)
-        faces.check_seeds(seeds)
-        faces.check_size(asked.size)
-        faces.check_device(asked.device)
-    except ValueError as error:
-        raise BadSettings(str(error)) from error
-
-    def report(done: int, whole: int) -> None:
-        print(f"\r{done} of {whole} faces", end="" if done < whole else "\n", file=sys.stderr, flush=True)
-
-    count = export.write_faces(seeds, asked.output, asked.export, asked.size, asked.device, report)
-    print(f"{count} people who do not exist: {' and '.join(str(p) for p in (asked.output, asked.export) if p)}")
-    return 0
-
-
-def _configure_garments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seeds", default="0-15", metavar="A-B", help="which garments, for example 0-15")
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="SHEET.png", help="a contact sheet")
-
-
-def _draw_garments(services: Services, asked: argparse.Namespace) -> int:
-    from core.engine.export import read_seed_range
-    from core.engine.garments import garments
-    from core.image import contact_sheet, to_pixels, write_picture
-    from core.ops import build
-
-    build.set_cache(services.settings.home / "ops")
-    try:
-        seeds = read_seed_range(asked.seeds)
-        if len(seeds) > MOST_ON_A_SHEET:
-            raise BadSettings(f"A sheet holds at most {MOST_ON_A_SHEET} garments, {len(seeds)} were asked for.")
-        batch = garments(seeds, asked.device, asked.size)
-    except ValueError as error:
-        raise BadSettings(str(error)) from error
-    columns = max(1, round(len(seeds) ** 0.5))
-    write_picture(asked.output, contact_sheet(list(to_pixels(batch.pixels)), columns))
-    print(f"{len(seeds)} garments that nobody sewed: {asked.output}")
-    return 0
-
-
 def _configure_measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", help="engine, head, face")
     parser.add_argument("--count", type=int, help="items to measure on (default: what takes minutes on a laptop)")
@@ -324,21 +266,8 @@ def _measure(services: Services, asked: argparse.Namespace) -> int:
 
 
 OWN = (
-    Command(
-        "engine garments",
-        "draw flat-lay garments",
-        "likeness engine garments --seeds 0-15 -o garments.png",
-        _configure_garments,
-        _draw_garments,
-    ),
+    *engine_command.commands(),
     Command("measure", "held-out scores beside doing nothing", "likeness measure face", _configure_measure, _measure),
-    Command(
-        "engine faces",
-        "draw people who do not exist, with labels",
-        "likeness engine faces --seeds 0-15 -o sheet.png",
-        _configure_faces,
-        _draw_faces,
-    ),
     Command(
         "bench",
         "measure speeds in pairs",

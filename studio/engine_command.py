@@ -1,0 +1,116 @@
+"""The commands ``likeness engine SUBJECT``: a further subject is one entry of ``SUBJECTS``. Part of the composition root."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.page import Command
+from studio.settings import BadSettings
+
+if TYPE_CHECKING:
+    from studio.services import Services
+
+MOST_ON_A_SHEET = 400
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the engine can draw by seed."""
+
+    purpose: str
+    example: str
+    draw: Callable[[argparse.Namespace], str]
+    """Draws what was asked and says what was made; a ValueError's sentence is for the person."""
+    export: str = ""
+    """What ``--export DIR`` writes, where it can; every subject has seeds, size, device and output."""
+    configure: Callable[[argparse.ArgumentParser], None] | None = None
+    """Options of its own."""
+
+
+def draw_faces(asked: argparse.Namespace) -> str:
+    """People who do not exist, on a sheet, with labels, or both."""
+    from core.engine import export, faces
+
+    if asked.output is None and asked.export is None:
+        raise BadSettings("Say where the faces go: -o SHEET.png, or --export DIR, or both.")
+    seeds = export.read_seed_range(asked.seeds)
+    faces.check_seeds(seeds)
+    faces.check_size(asked.size)
+    faces.check_device(asked.device)
+
+    def report(done: int, whole: int) -> None:
+        print(f"\r{done} of {whole} faces", end="" if done < whole else "\n", file=sys.stderr, flush=True)
+
+    count = export.write_faces(seeds, asked.output, asked.export, asked.size, asked.device, report)
+    return f"{count} people who do not exist: {' and '.join(str(p) for p in (asked.output, asked.export) if p)}"
+
+
+def draw_garments(asked: argparse.Namespace) -> str:
+    """Flat-lay garments on a sheet."""
+    from core.engine.export import read_seed_range
+    from core.engine.garments import garments
+    from core.image import contact_sheet, to_pixels, write_picture
+
+    if asked.output is None:
+        raise BadSettings("Say where the garments go: -o SHEET.png")
+    seeds = read_seed_range(asked.seeds)
+    if len(seeds) > MOST_ON_A_SHEET:
+        raise BadSettings(f"A sheet holds at most {MOST_ON_A_SHEET} garments, {len(seeds)} were asked for.")
+    batch = garments(seeds, asked.device, asked.size)
+    write_picture(asked.output, contact_sheet(list(to_pixels(batch.pixels)), max(1, round(len(seeds) ** 0.5))))
+    return f"{len(seeds)} garments that nobody sewed: {asked.output}"
+
+
+SUBJECTS: dict[str, Subject] = {
+    "faces": Subject(
+        "draw people who do not exist, with labels",
+        "likeness engine faces --seeds 0-15 -o sheet.png",
+        draw_faces,
+        export="pictures with all labels (JSON, NPZ, COCO, depth)",
+    ),
+    "garments": Subject(
+        "draw flat-lay garments", "likeness engine garments --seeds 0-15 -o garments.png", draw_garments
+    ),
+}
+
+
+def commands() -> tuple[Command, ...]:
+    """One command a subject."""
+    return tuple(
+        Command(
+            f"engine {name}",
+            subject.purpose,
+            subject.example,
+            functools.partial(_configure, name, subject),
+            functools.partial(_run, subject),
+        )
+        for name, subject in SUBJECTS.items()
+    )
+
+
+def _configure(name: str, subject: Subject, parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", default="0-15", metavar="A-B", help=f"which {name}, for example 0-15")
+    parser.add_argument("--size", type=int, default=256, help="pixels a side")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("-o", "--output", type=Path, metavar="SHEET.png", help="a contact sheet")
+    if subject.export:
+        parser.add_argument("--export", type=Path, metavar="DIR", help=subject.export)
+    if subject.configure is not None:
+        subject.configure(parser)
+
+
+def _run(subject: Subject, services: Services, asked: argparse.Namespace) -> int:
+    from core.ops import build
+
+    build.set_cache(services.settings.home / "ops")
+    try:
+        print(subject.draw(asked))
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
+    return 0
