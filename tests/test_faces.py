@@ -207,3 +207,15 @@ def test_cuda_draws_the_face_that_the_cpu_draws() -> None:
     here, there = faces(SEEDS, size=96), faces(SEEDS, "cuda", 96)
     assert (here.pixels - there.pixels.cpu()).abs().mean() * 127.5 < 1.0
     torch.testing.assert_close(here.attributes, there.attributes.cpu(), atol=1e-3, rtol=1e-3)
+
+
+def test_a_cache_shows_each_person_again_on_another_day(tmp_path: Path) -> None:
+    cache = fill_cache(tmp_path, CacheConfig(first_seed=40, count=4, size=32, pictures_each=2))
+    held = cache.read(torch.arange(4))
+    assert torch.equal(held["identity"][0], held["identity"][1])
+    assert not torch.equal(held["identity"][1], held["identity"][2])
+    assert not torch.equal(held["controllers"][0], held["controllers"][1])
+    style = [INDEX[key] for key in ("hair_length", "hair_lightness")]
+    assert (held["attributes"][0, style] - held["attributes"][1, style]).abs().max() > 0.05
+    with pytest.raises(CacheMismatch):
+        fill_cache(tmp_path, CacheConfig(first_seed=40, count=4, size=32))

@@ -5,21 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.engine.faces import faces
+from core.engine.faces_cache import CacheConfig, FacesCache, choose_people, fill_cache
 from core.face.align import MIRROR
 
 SIZE = 128
 TRAIN_SEED, VALIDATION_SEED = 800_000_000, 900_000_000
-VALIDATED = 256
+VALIDATED = 512
+
+
+LABELS = ("pixels", "landmarks", "segmentation", "attributes", "identity")
+PICTURES_EACH = 2
+"""Each person is seen twice: another moment, another shot, another day's hair and dress."""
 
 
 class FaceData:
-    """Pictures with landmarks and segmentation. With a folder they are drawn once and kept there."""
+    """Pictures with labels. With a folder they are drawn once and kept there."""
 
     def __init__(self, folder: Path | None, count: int, seed: int, device: str = "cpu") -> None:
         self._count, self._seed, self._device = count, seed, device
@@ -27,9 +33,10 @@ class FaceData:
         self._folder = folder
 
     def learn(self, step: int, size: int) -> dict[str, Tensor]:
-        """The pictures of a step's whole batch."""
+        """The pictures of a step's whole batch, both of a person beside each other."""
         draw = torch.Generator().manual_seed(hash((self._seed, step, 17)) & 0x7FFFFFFF)
-        chosen = torch.randint(self._count, (size,), generator=draw)
+        who = torch.randint(self._count // PICTURES_EACH, (-(-size // PICTURES_EACH),), generator=draw)
+        chosen = (who[:, None] * PICTURES_EACH + torch.arange(PICTURES_EACH)).flatten()[:size]
         return self._take(self._train, chosen, TRAIN_SEED)
 
     def validate(self) -> dict[str, Tensor]:
@@ -39,26 +46,22 @@ class FaceData:
             self._validation = self._take(cache, torch.arange(VALIDATED), VALIDATION_SEED)
         return self._validation
 
-    def _open(self, folder: Path | None, name: str, first: int, count: int) -> Any:
-        from core.engine.faces_cache import CacheConfig, FacesCache, fill_cache
-
+    def _open(self, folder: Path | None, name: str, first: int, count: int) -> FacesCache | None:
         if folder is None:
             return None
         if (folder / name / "cache.json").is_file():
             cache = FacesCache(folder / name)
-            if len(cache) >= count:
+            if len(cache) >= count and cache.config.pictures_each == PICTURES_EACH:
                 return cache
-        return fill_cache(folder / name, CacheConfig(first, count, SIZE), self._device)
+        return fill_cache(folder / name, CacheConfig(first, count, SIZE, pictures_each=PICTURES_EACH), self._device)
 
-    def _take(self, cache: Any, chosen: Tensor, first: int) -> dict[str, Tensor]:
-        if cache is None:
-            from core.engine.faces import faces
-
-            batch = faces((first + chosen).tolist(), self._device, SIZE)
-            found = {"pixels": batch.pixels, "landmarks": batch.landmarks, "segmentation": batch.segmentation}
-        else:
+    def _take(self, cache: FacesCache | None, chosen: Tensor, first: int) -> dict[str, Tensor]:
+        if cache is not None:
             found = cache.read(chosen)
-        return {key: found[key].float() for key in ("pixels", "landmarks", "segmentation")}
+            return {key: found[key].float() for key in LABELS}
+        seeds = (first + chosen).tolist()
+        batch = faces(seeds, self._device, SIZE, choose_people(seeds, PICTURES_EACH))
+        return {key: getattr(batch, key).float() for key in LABELS}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.face.align import LEFT_EYE, RIGHT_EYE, ROOM
 from core.face.config import PARTS, FinderConfig, LandmarkConfig, ParserConfig
@@ -26,13 +26,14 @@ COLOURS = np.array(
 class LandmarkTask:
     """Points of crops around faces, and that crops of nothing are no faces."""
 
-    protocol = "256 engine faces of the validation band, crops shifted and scaled; mean error, % of the eye distance"
+    protocol = "512 engine faces of the validation band, crops shifted and scaled; mean error, % of the eye distance"
 
     name, batch_size = "landmarks", 64
 
     def __init__(self, config: LandmarkConfig) -> None:
-        self.config = config
-        self.network = LandmarkNet(self.config)
+        self.config, self.network = config, LandmarkNet(config)
+        self.aids: dict[str, nn.Module] = {}
+        self.sources: dict[str, str] = {}
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
         """Crops, their points and which hold a face; while learning, some are of the ground beside the face."""
@@ -94,13 +95,14 @@ def draw_points(pixels: Pixels, true: Tensor, read: Tensor) -> Pixels:
 class FinderTask:
     """Faces of every size on grounds of every kind."""
 
-    protocol = "256 engine faces of the validation band on painted grounds; share not found within a third of a face"
+    protocol = "512 engine faces of the validation band on painted grounds; share not found within a third of a face"
 
     name, batch_size = "finder", 48
 
     def __init__(self, config: FinderConfig) -> None:
-        self.config = config
-        self.network = FinderNet(self.config)
+        self.config, self.network = config, FinderNet(config)
+        self.aids: dict[str, nn.Module] = {}
+        self.sources: dict[str, str] = {}
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
         """Each picture laid somewhere on a ground, its face between a tenth and nine tenths of the side."""
@@ -193,13 +195,14 @@ class FinderTask:
 class ParserTask:
     """Parts of crops with hair and shoulders."""
 
-    protocol = "256 engine faces of the validation band; one less mean intersection over union of eleven parts"
+    protocol = "512 engine faces of the validation band; one less mean intersection over union of eleven parts"
 
     name, batch_size = "parser", 24
 
     def __init__(self, config: ParserConfig) -> None:
-        self.config = config
-        self.network = ParserNet(self.config)
+        self.config, self.network = config, ParserNet(config)
+        self.aids: dict[str, nn.Module] = {}
+        self.sources: dict[str, str] = {}
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
         """Crops of these pictures with their parts."""

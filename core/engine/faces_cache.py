@@ -6,21 +6,31 @@ was drawn with stands in ``cache.json``: another size, first seed or engine vers
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.engine.faces import check_size, faces
+from core.engine.attributes import INDEX
+from core.engine.faces import Choices, check_size, faces
+from core.engine.head import load_head
+from core.engine.people import draw_people
 
 SHARD_FACES = 256
 KEPT = ("controllers", "identity", "pose", "camera", "calibration", "landmarks", "attributes")
 """Labels that are kept beside pixels (uint8), segmentation (uint8) and depth (16 bit)."""
+
+STYLE = (
+    "brow_thickness", "hair_length", "hair_curl", "fringe", "hair_lightness", "hair_redness", "beard", "moustache",
+    "glasses", "hat", "make_up",
+)  # fmt: skip
+"""Grades that change from one day to another."""
 
 
 class CacheMismatch(ValueError):
@@ -36,9 +46,13 @@ class CacheConfig:
     size: int = 96
     engine: str = ""
     """A digest of the engine's sources; filled in when empty."""
+    pictures_each: int = 1
+    """How many neighbouring seeds show one person, each in a moment and a shot of its own, and all but the first with
+    another's hair, beard, glasses, hat and make-up: who somebody is does not lie in these."""
 
     def __post_init__(self) -> None:
         check_size(self.size)
+        assert self.pictures_each >= 1
         if self.count < 1 or self.first_seed < 0:
             raise ValueError(
                 f"A cache wants at least one face from seed 0 on, not {self.count} from {self.first_seed}."
@@ -46,26 +60,41 @@ class CacheConfig:
 
 
 def engine_digest() -> str:
-    """Changes whenever the engine's sources or its head model do."""
+    """Changes whenever a source that faces.py stands on, or the head model, does."""
     folder = Path(__file__).parent
     hashed = hashlib.sha256()
-    for path in sorted([*folder.glob("*.py"), *folder.parents[1].glob("assets/engine/*.npz")]):
+    for path in sorted([*_sources(folder, "faces", set()), *folder.parents[1].glob("assets/engine/*.npz")]):
         hashed.update(path.name.encode() + path.read_bytes())
     return hashed.hexdigest()[:12]
+
+
+def _sources(folder: Path, name: str, seen: set[Path]) -> set[Path]:
+    """The engine's files that a module of it imports, directly or not."""
+    path = folder / f"{name}.py"
+    if path in seen or not path.exists():
+        return seen
+    seen.add(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("core.engine"):
+            below = (node.module or "").split(".")[2:]
+            for wanted in below or [alias.name for alias in node.names]:
+                _sources(folder, wanted, seen)
+    return seen
 
 
 def fill_cache(
     folder: Path, config: CacheConfig, device: str = "cpu", report: Callable[[int, int], None] | None = None
 ) -> FacesCache:
     """Draws what is missing; ``report`` is told faces done and of how many."""
-    wanted = CacheConfig(config.first_seed, config.count, config.size, config.engine or engine_digest())
+    wanted = replace(config, engine=config.engine or engine_digest())
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, wanted)
     for start in range(0, wanted.count, SHARD_FACES):
         path = _shard(folder, start)
         end = min(start + SHARD_FACES, wanted.count)
         if not path.exists():
-            batch = faces(range(wanted.first_seed + start, wanted.first_seed + end), device, wanted.size)
+            seeds = range(wanted.first_seed + start, wanted.first_seed + end)
+            batch = faces(seeds, device, wanted.size, choose_people(list(seeds), wanted.pictures_each))
             kept = {name: getattr(batch, name).float().cpu().contiguous() for name in KEPT}
             kept["pixels"] = batch.pixels.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu().contiguous()
             kept["segmentation"] = batch.segmentation.cpu().contiguous()
@@ -78,13 +107,23 @@ def fill_cache(
     return FacesCache(folder)
 
 
+def choose_people(seeds: list[int], pictures_each: int) -> Choices | None:
+    """Who is to be seen, and in whose style."""
+    if pictures_each == 1:
+        return None
+    who = [seed // pictures_each * pictures_each for seed in seeds]
+    own = draw_people(load_head(torch.device("cpu")), torch.tensor(seeds)).grades
+    shown = draw_people(load_head(torch.device("cpu")), torch.tensor(who)).grades
+    style = torch.where((torch.tensor(seeds) == torch.tensor(who))[:, None], shown, own)
+    return Choices(person_seeds=who, grades={key: style[:, INDEX[key]] for key in STYLE})
+
+
 def _claim(folder: Path, config: CacheConfig) -> None:
     """Writes what the folder is for, or checks that it is for the same."""
     path = folder / "cache.json"
     if path.exists():
         there = CacheConfig(**json.loads(path.read_text()))
-        same = (there.first_seed, there.size, there.engine) == (config.first_seed, config.size, config.engine)
-        if not same:
+        if replace(there, count=config.count) != config:
             raise CacheMismatch(
                 f"{folder} holds faces of {there}, asked for {config}; give another folder or delete it."
             )

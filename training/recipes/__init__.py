@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
-from training.recipes import face, garment, head
+from training.recipes import face, garment, head, judge, perceptual
 from training.spec import RunSpec
 
 Factory = Callable[[RunSpec], Recipe]
@@ -22,6 +22,14 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "parser": face.make_parser_recipe,
     },
     "garment": {"generator": garment.make_generator_recipe},
+    "judge": {
+        "attributes": judge.make_attribute_recipe,
+        "identity": judge.make_identity_recipe,
+        "head": judge.make_head_recipe,
+        "garment": judge.make_garment_recipe,
+        "distance": judge.make_distance_recipe,
+    },
+    "perceptual": {"features": perceptual.make_feature_recipe},
 }
 FITS: dict[str, dict[str, Fit]] = {
     "head": {"fit": head.fit},

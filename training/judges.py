@@ -1,0 +1,147 @@
+"""The networks that only judge: attributes, identity, outlines of heads and garments, and likeness of pictures.
+
+Each has a shape and seeds of its own; none ever teaches what it judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core import checkpoints
+from core.engine.attributes import KEYS
+from core.perceptual import compare
+from core.resnet import ResNet
+from core.unet import UNet
+
+SUBJECT = "judge"
+REGIONS = ("background", "head", "body")
+"""What the head segmenter tells apart; hair, hat and glasses are the head's."""
+CODES_READ = 24
+"""Leading numbers of the engine's identity code that the identity reader also learns to say."""
+
+
+@dataclass(frozen=True)
+class ReaderConfig:
+    """A residual reader of whole pictures or crops."""
+
+    size: int = 128
+    width: int = 24
+    layers: int = 18
+    outputs: int = len(KEYS)
+
+    def __post_init__(self) -> None:
+        if self.size % 32 or self.width < 4:
+            raise ValueError(f"A reader wants a size divisible by 32 and a width of 4 or more, not {self}.")
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """A U-Net."""
+
+    size: int = 96
+    widths: tuple[int, ...] = (8, 16, 32, 48, 64)
+    classes: int = 3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))
+
+
+@dataclass(frozen=True)
+class DistanceConfig:
+    """A residual trunk whose stages are compared."""
+
+    width: int = 16
+    layers: int = 18
+
+
+class AttributeJudge(nn.Module):
+    """A portrait as the engine frames it to its 26 grades."""
+
+    def __init__(self, config: ReaderConfig) -> None:
+        super().__init__()
+        self.size = config.size
+        self.trunk = ResNet(config.layers, 3, config.width)
+        self.read = nn.Sequential(nn.Dropout(0.1), nn.Linear(2 * self.trunk.channels, config.outputs))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """N x 3 x S x S in [-1, 1] to N x 26, about 0..1."""
+        known = self.trunk(fit(pictures, self.size))
+        return self.read(torch.cat((known.mean((2, 3)), known.amax((2, 3))), 1)) * 0.3 + 0.3
+
+
+class IdentityJudge(nn.Module):
+    """A face's crop to a direction: near for one person whatever the day, far for strangers."""
+
+    def __init__(self, config: ReaderConfig) -> None:
+        super().__init__()
+        self.size = config.size
+        self.trunk = ResNet(config.layers, 3, config.width)
+        cells = (config.size // 32) ** 2
+        self.read = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.1), nn.Linear(self.trunk.channels * cells, config.outputs, bias=False)
+        )
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """N x 3 x S x S in [-1, 1] to N x outputs of length one."""
+        return F.normalize(self.read(self.trunk(fit(crops, self.size))), dim=1)
+
+
+class SegmentJudge(nn.Module):
+    """A picture to a logit per class and pixel, at the picture's own size."""
+
+    def __init__(self, config: SegmenterConfig) -> None:
+        super().__init__()
+        self.size = config.size
+        self.net = UNet(3, config.classes, config.widths)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """N x 3 x S x S in [-1, 1] to N x classes x S x S."""
+        logits = self.net(fit(pictures, self.size))
+        return F.interpolate(logits, pictures.shape[2:], mode="bilinear", align_corners=False)
+
+
+class DistanceJudge(nn.Module):
+    """How different two pictures look, by features of a residual trunk (after Zhang 2018)."""
+
+    def __init__(self, config: DistanceConfig) -> None:
+        super().__init__()
+        self.features = ResNet(config.layers, 3, config.width)
+        widths = [config.width * 2**stage for stage in range(4)]
+        self.weight = nn.ParameterList(torch.full((width,), -2.0) for width in widths)
+
+    def forward(self, one: Tensor, other: Tensor) -> Tensor:
+        """Distances (N) of pictures N x 3 x H x W in [-1, 1]."""
+        both = self.features.pyramid(torch.cat((one, other)))
+        return compare(both, [F.softplus(weight) for weight in self.weight])
+
+
+def fit(pictures: Tensor, size: int) -> Tensor:
+    """Pictures at a judge's own size."""
+    if pictures.shape[2:] == (size, size):
+        return pictures
+    return F.interpolate(pictures, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+JUDGES: dict[str, tuple[type[Any], type[nn.Module]]] = {
+    "attributes": (ReaderConfig, AttributeJudge),
+    "identity": (ReaderConfig, IdentityJudge),
+    "head": (SegmenterConfig, SegmentJudge),
+    "garment": (SegmenterConfig, SegmentJudge),
+    "distance": (DistanceConfig, DistanceJudge),
+}
+
+
+def load_judge(name: str, roots: Sequence[Path]) -> Any:
+    """A judge in service, frozen."""
+    kind, network = JUDGES[name]
+    found = checkpoints.find(SUBJECT, name, roots)
+    judge = network(kind(**found.card.config))
+    checkpoints.fill(judge, checkpoints.load(found)[name], f"judge {name}")
+    return judge.eval().requires_grad_(False)

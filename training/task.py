@@ -1,0 +1,112 @@
+"""One network that learns from engine faces in the one loop: what is special to it is a Task, the rest stands here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.image import Pixels
+from training.face_data import FaceData
+from training.recipe import Phase
+from training.spec import RunSpec
+
+FACES = 16_384
+"""How many different faces a cache holds where the request does not say."""
+SOURCES = {"engine": "faces drawn by core/engine; none of these people exists"}
+
+
+class Task(Protocol):
+    """What one of the networks learns."""
+
+    config: Any
+    network: Any
+    """An ``nn.Module``; it is what is published."""
+    aids: dict[str, nn.Module]
+    """Networks that learn along and are thrown away."""
+    sources: dict[str, str]
+    """What it learns from beside engine faces."""
+
+    @property
+    def name(self) -> str:
+        """Name of the network and of its checkpoint."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures a step."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """What is measured on."""
+        ...
+
+    def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
+        """Engine faces as the network meets them, and what it is to say."""
+        ...
+
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Terms of a batch."""
+        ...
+
+    def measure(self, whole: dict[str, Tensor]) -> dict[str, float]:
+        """Scores on prepared validation pictures."""
+        ...
+
+    def preview(self, whole: dict[str, Tensor]) -> Pixels:
+        """A sheet of prepared validation pictures."""
+        ...
+
+
+class TaskRecipe:
+    """A task in the one loop. Options: ``rate``, ``count`` of cached faces; ``data`` is the cache's folder."""
+
+    round_size = 10_000
+
+    def __init__(self, subject: str, request: RunSpec, task: Task) -> None:
+        self.subject, self.task, self.seed = subject, task, request.seed
+        self.name, self.config, self.protocol = task.name, task.config, task.protocol
+        self.published: tuple[str, ...] = (task.name,)
+        self.compiled: tuple[str, ...] = (task.name,)
+        self.batch_size = task.batch_size
+        self.modules: dict[str, nn.Module] = {task.name: task.network, **task.aids}
+        self.averaged: dict[str, float] = dict.fromkeys(self.modules, 3_000.0)
+        steps, rate = request.steps, float(request.options.get("rate", 2e-3))
+        fall = {"weight_decay": 1e-4, "clip": 2.0, "schedule": lambda step: cosine(step, steps)}
+        self.phases: tuple[Phase, ...] = (Phase(task.name, tuple(self.modules), rate, **fall),)
+        self.sources = {**SOURCES, **task.sources}
+        count = int(request.options.get("count", FACES))
+        device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
+        self.data = FaceData(Path(request.data) if request.data else None, count, request.seed, device)
+
+    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
+        """A part of the step's pictures; random numbers are those of the whole batch, whatever its parts."""
+        draw = torch.Generator().manual_seed(hash((self.seed, step, 23)) & 0x7FFFFFFF)
+        whole = self.task.prepare(self.data.learn(step, self.batch_size), draw, learning=True)
+        return {key: value[part * size : part * size + size] for key, value in whole.items()}
+
+    def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Terms of a batch."""
+        del phase, step
+        return self.task.losses(batch)
+
+    def measure(self) -> dict[str, float]:
+        """Scores on the validation band."""
+        return self.task.measure(self._validation())
+
+    def preview(self) -> Pixels:
+        """A sheet of the validation band."""
+        return self.task.preview(self._validation())
+
+    def _validation(self) -> dict[str, Tensor]:
+        return self.task.prepare(self.data.validate(), torch.Generator().manual_seed(0), learning=False)
+
+
+def cosine(step: int, steps: int) -> float:
+    """Up during the first steps, then down to a hundredth along a cosine (Loshchilov 2017)."""
+    rise = min(1.0, (step + 1) / 200)
+    return rise * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(step / max(steps, 1), 1.0))))
