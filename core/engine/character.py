@@ -1,0 +1,264 @@
+"""A character: the head's own vertices through a smooth map, with solid shapes that ride on them; same 130 controllers."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.engine import controllers as names_of
+from core.engine.head import Head, gaze_rotation, load_head
+from core.engine.sculpture import Solid, outward_normals
+from core.engine.visibility import Visibility, find_visibility
+from core.engine.warp import FittedWarp, Warp
+
+MATERIALS = ("skin", "mouth", "gums", "tongue", "teeth", "eye_left", "eye_right", "hair", "cloth", "horn")
+"""The head's own parts first; sockets are as the mouth."""
+
+
+@dataclass(frozen=True)
+class EyeLook:
+    """How a character's eyes are painted: linear colours, and sines of the angles off the eye's axis."""
+
+    outer: tuple[float, float, float]
+    inner: tuple[float, float, float]
+    white: tuple[float, float, float]
+    iris: float
+    pupil: float
+    slit: float = 1.0
+    """How much narrower than tall the pupil is."""
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A solid shape of a character."""
+
+    name: str
+    solid: Solid
+    material: str
+    corners: Tensor | None = None
+    """(E, 3) head vertices whose way each vertex goes; none: it moves with the skull."""
+    weights: Tensor | None = None
+    still: bool = False
+    """Whether it stays with the shoulders when the head turns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Character:
+    """One character on one device; get it from ``load_character``."""
+
+    name: str
+    head: Head
+    warp: FittedWarp
+    eyes: EyeLook
+    ease: Tensor
+    """(130) where each controller of the head stands when the character's is 0: wider eyes, a hint of a smile."""
+    rest: Tensor
+    """(V, 3) at rest, metres, the head's vertices first."""
+    triangles: Tensor
+    """(F, 3), the head's first, less those that clothes cover."""
+    materials: Tensor
+    """(F,) place in MATERIALS."""
+    colours: Tensor
+    """(V, 3) linear, 0..1."""
+    fibres: Tensor
+    """(V, 3) which way hair runs; zero elsewhere, and on eyeballs the direction from their middle."""
+    still: Tensor
+    """(V) how far each vertex stays with the shoulders when the head turns, 0..1."""
+    corners: Tensor
+    weights: Tensor
+    """(E, 3): what the extras ride on."""
+    parts: dict[str, tuple[int, int]]
+    """Extra's name to its first vertex and the one after its last."""
+    rest_normals: Tensor
+    visibility: Visibility
+
+    def to(self, device: torch.device | str) -> Character:
+        """The same on another device."""
+        moved = {
+            entry.name: value.to(device)
+            for entry in fields(self)
+            if isinstance(value := getattr(self, entry.name), Tensor | FittedWarp | Visibility)
+        }
+        return replace(self, **moved, head=load_head(device))
+
+    @property
+    def landmark_numbers(self) -> Tensor:
+        """Which 68 vertices are the landmarks."""
+        return self.head.landmarks
+
+    def vertices(self, controllers: Tensor) -> Tensor:
+        """Controllers (N, 130, each 0..1) to vertices (N, V, 3), metres: x to its left, y up, z forward."""
+        count = len(controllers)
+        plain = self.head.move(self.head.neutral.expand(count, -1, -1), ease_in(self.ease, controllers))
+        return self.ride(self.warp.apply(plain))
+
+    def ride(self, own: Tensor) -> Tensor:
+        """The head's vertices (N, 10387, 3) with the extras that they carry (N, V, 3)."""
+        count = own.shape[1]
+        moved = own - self.rest[:count]
+        carried = (moved[:, self.corners] * self.weights[None, :, :, None]).sum(2)
+        return torch.cat((own, self.rest[count:] + carried), 1)
+
+    def normals(self, vertices: Tensor) -> Tensor:
+        """Unit normals (N, V, 3): the head's own follow its shape, those of the extras stay."""
+        count = len(self.head.neutral)
+        return torch.cat(
+            (smooth_normals(self.head, vertices[:, :count]), self.rest_normals[count:].expand(len(vertices), -1, -1)), 1
+        )
+
+    def landmarks(self, controllers: Tensor) -> Tensor:
+        """The 68 landmarks (N, 68, 3) in head space."""
+        return self.vertices(controllers)[:, self.head.landmarks]
+
+    def eye_axes(self, controllers: Tensor) -> Tensor:
+        """(N, 2, 3, 3) how the left and the right eye are turned in the head."""
+        return torch.stack([gaze_rotation(controllers, side) for side in ("left", "right")], 1)
+
+    def pupil(self, controllers: Tensor) -> Tensor:
+        """(N, 2) sine of the left and right pupil's angle."""
+        wide = [
+            controllers[:, names_of.INDEX[f"pupil_dilate_{side}"]]
+            - controllers[:, names_of.INDEX[f"pupil_constrict_{side}"]]
+            for side in ("left", "right")
+        ]
+        return self.eyes.pupil * (1 + 0.45 * torch.stack(wide, 1))
+
+
+def ease_in(ease: Tensor, controllers: Tensor) -> Tensor:
+    """Controllers (N, 130) of the head for those of a character: from its own rest to 1, and lids that still shut."""
+    made = ease + (1 - ease) * controllers
+    for side in ("left", "right"):
+        shut = controllers[:, [names_of.INDEX[f"{name}_{side}"] for name in ("eye_blink", "eye_closed")]].amax(1)
+        for name in ("upper_lid_raise_inner", "upper_lid_raise_outer", "lower_lid_drop"):
+            at = names_of.INDEX[f"{name}_{side}"]
+            made[:, at] = made[:, at] - ease[at] * (1 - controllers[:, at]) * shut
+    return made
+
+
+@functools.lru_cache(maxsize=4)
+def _vertex_sum(head: Head) -> Tensor:
+    """Sparse (V, F): adds up the triangles of each vertex; a gather over padded lists is five times slower."""
+    count = len(head.triangles)
+    numbers = torch.arange(count, device=head.device).repeat_interleave(3)
+    places = torch.stack((head.triangles.reshape(-1), numbers))
+    ones = torch.ones(3 * count, device=head.device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch calls its CSR layout beta
+        return torch.sparse_coo_tensor(places, ones, (len(head.neutral), count)).coalesce().to_sparse_csr()
+
+
+def smooth_normals(head: Head, vertices: Tensor) -> Tensor:
+    """As ``head.normals``: (N, V, 3), area-weighted."""
+    first, second, third = (vertices[:, head.triangles[:, corner]] for corner in range(3))
+    face = torch.linalg.cross(second - first, third - first, dim=-1)
+    flat = face.permute(1, 0, 2).reshape(len(head.triangles), -1)
+    total = (_vertex_sum(head) @ flat).reshape(-1, len(vertices), 3).permute(1, 0, 2)
+    return total / total.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What makes a character out of the mean head."""
+
+    name: str
+    warp: Warp
+    eyes: EyeLook
+    ease: dict[str, float]
+    """Resting controllers; without a side, both."""
+    colours: Tensor
+    """(10387, 3) linear."""
+    extras: Sequence[Extra]
+    hidden: Tensor
+    """(10387) whether clothes cover the vertex: triangles wholly of such are left out."""
+
+
+def assemble(head: Head, look: Look) -> Character:
+    """The head and its extras as one character."""
+    count = len(head.neutral)
+    ease = head.neutral.new_zeros(len(names_of.NAMES))
+    for name, value in look.ease.items():
+        for full in (name, f"{name}_left", f"{name}_right"):
+            if full in names_of.INDEX:
+                ease[names_of.INDEX[full]] = value
+    neutral = head.move(head.neutral[None], ease[None])[0]
+    own = look.warp.apply(neutral)
+    solids = [extra.solid for extra in look.extras]
+
+    def stacked(values: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.concatenate(values)).to(own)
+
+    placed = stacked([solid.vertices for solid in solids])
+    starts = np.cumsum([count] + [len(solid.vertices) for solid in solids]).tolist()
+    shown = ~look.hidden[head.triangles].all(1)
+    triangles = [head.triangles[shown]] + [
+        torch.from_numpy(solid.triangles + start).to(own.device)
+        for solid, start in zip(solids, starts[:-1], strict=True)
+    ]
+    kinds = [_head_materials(head)[shown]] + [
+        torch.full((len(extra.solid.triangles),), MATERIALS.index(extra.material), device=own.device)
+        for extra in look.extras
+    ]
+    normals = stacked([outward_normals(solid.vertices, solid.triangles) for solid in solids])
+    rest_normals = torch.cat((smooth_normals(head, own[None])[0], normals))
+    rest, joined = torch.cat((own, placed)), torch.cat(triangles)
+    still = torch.cat(
+        [head.fields["body"]] + [own.new_full((len(e.solid.vertices),), float(e.still)) for e in look.extras]
+    )
+    corners, weights = _bindings(own, look.extras)
+    materials, visibility = torch.cat(kinds), find_visibility(rest, rest_normals, joined)
+    shown = _ever_seen(joined, materials, visibility)
+    return Character(
+        name=look.name,
+        head=head,
+        warp=look.warp.fit(head.neutral),
+        eyes=look.eyes,
+        ease=ease,
+        rest=rest,
+        triangles=joined[shown],
+        materials=materials[shown],
+        colours=torch.cat((look.colours, stacked([solid.colours for solid in solids]))),
+        fibres=torch.cat((_eye_ways(head), stacked([solid.fibres for solid in solids]))),
+        still=still,
+        corners=corners,
+        weights=weights,
+        parts={extra.name: (starts[place], starts[place + 1]) for place, extra in enumerate(look.extras)},
+        rest_normals=rest_normals,
+        visibility=visibility,
+    )
+
+
+def _ever_seen(triangles: Tensor, materials: Tensor, visibility: Visibility) -> Tensor:
+    """Which triangles can be seen from anywhere in front, at rest; mouth and eyes always stay."""
+    front = visibility.ways[:, 2] > -0.35
+    seen = visibility.seen[:, front].amax(1) > 0
+    solid = (materials == MATERIALS.index("hair")) | (materials == MATERIALS.index("cloth"))
+    return ~solid | seen[triangles].any(1)
+
+
+def _bindings(own: Tensor, extras: Sequence[Extra]) -> tuple[Tensor, Tensor]:
+    corners, weights = [], []
+    for extra in extras:
+        size = (len(extra.solid.vertices), 3)
+        free = extra.corners is None or extra.weights is None
+        corners.append(torch.zeros(size, dtype=torch.int64, device=own.device) if free else extra.corners)
+        weights.append(own.new_zeros(size) if free else extra.weights)
+    return torch.cat(corners), torch.cat(weights).to(own)
+
+
+def _head_materials(head: Head) -> Tensor:
+    part = head.part[head.triangles].amin(1)
+    table = [MATERIALS.index("mouth" if name == "socket" else name) for name in head.part_names]
+    return torch.tensor(table, device=head.device)[part]
+
+
+def _eye_ways(head: Head) -> Tensor:
+    ways = torch.zeros_like(head.neutral)
+    for number, eye in enumerate(head.eyes):
+        ways[eye] = head.eye_directions[number * len(eye) :][: len(eye)]
+    return ways
