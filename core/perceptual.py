@@ -24,8 +24,9 @@ SUBJECT, NAME = "perceptual", "features"
 class PerceptualConfig:
     """Channels of the stages, each at half the size of the one before, and convolutions in each."""
 
-    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    widths: tuple[int, ...] = (12, 32, 64, 96, 128)
     depth: int = 2
+    """Convolutions of each stage but the first, which has one: at full size they are dear and see only edges."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
@@ -45,7 +46,8 @@ class FeatureNet(nn.Module):
         super().__init__()
         before = (3, *config.widths[:-1])
         self.stages = nn.ModuleList(
-            _stage(inputs, outputs, config.depth) for inputs, outputs in zip(before, config.widths, strict=True)
+            _stage(inputs, outputs, config.depth if place else 1)
+            for place, (inputs, outputs) in enumerate(zip(before, config.widths, strict=True))
         )
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
@@ -67,7 +69,10 @@ class PerceptualDistance(nn.Module):
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         """Distances (N) of pictures N x 3 x H x W in [-1, 1]; 0 where they are equal."""
-        both = self.features(torch.cat((one, other)))
+        return self.weigh(self.features(torch.cat((one, other))))
+
+    def weigh(self, both: Sequence[Tensor]) -> Tensor:
+        """Distances (N) from the features of N pictures followed by those of N others."""
         return compare(both, [F.softplus(weight) for weight in self.weight])
 
 
@@ -82,6 +87,8 @@ def compare(both: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
 
 
 def _stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
+    if depth == 1 and inputs == 3:
+        return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 1, 1), nn.SiLU())
     layers: list[nn.Module] = []
     for place in range(depth):
         layers += [

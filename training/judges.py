@@ -118,7 +118,10 @@ class DistanceJudge(nn.Module):
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         """Distances (N) of pictures N x 3 x H x W in [-1, 1]."""
-        both = self.features.pyramid(torch.cat((one, other)))
+        return self.weigh(self.features.pyramid(torch.cat((one, other))))
+
+    def weigh(self, both: Sequence[Tensor]) -> Tensor:
+        """Distances (N) from the features of N pictures followed by those of N others."""
         return compare(both, [F.softplus(weight) for weight in self.weight])
 
 

@@ -107,19 +107,23 @@ class DistanceTask:
         raised = [F.interpolate(one, fine[0].shape[2:], mode="bilinear", align_corners=False) for one in fine]
         parts = F.interpolate(self.aids["parts"](torch.cat(raised, 1)), batch["parts"].shape[1:], mode="bilinear")
         worn = torch.cat([one.mean((2, 3)) for one in self._features(batch["cloth"])[-2:]], 1)
-        less, more = self._both(batch)
+        # only weights learn from these: they need fewer
+        less, more = self._both({key: batch[key][::2] for key in ("plain", "less", "more")})
         return {
             "grades": 10 * (self.aids["grades"](known) * 0.3 + 0.3 - batch["grades"]).square().mean(),
             "parts": 0.5 * F.cross_entropy(parts, batch["parts"]),
             "kinds": 0.2 * F.cross_entropy(self.aids["kinds"](worn), batch["kinds"]),
             "prints": 0.2 * F.cross_entropy(self.aids["prints"](worn), batch["prints"]),
-            "order": F.softplus(-8 * ((more + 1e-6).log() - (less + 1e-6).log()) * batch["gap"]).mean(),
+            "order": F.softplus(-8 * ((more + 1e-6).log() - (less + 1e-6).log()) * batch["gap"][::2]).mean(),
         }
 
     def _both(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        distance = self.network(torch.cat((batch["plain"], batch["plain"])), torch.cat((batch["less"], batch["more"])))
-        less, more = distance.chunk(2)
-        return less, more
+        """Distances to the weaker and to the stronger form; what is known of pictures is not learned from these."""
+        plain, less, more = (batch[key] for key in ("plain", "less", "more"))
+        with torch.no_grad():
+            found = [one.chunk(3) for one in self._features(torch.cat((plain, less, more)))]
+        near, far = (self.network.weigh([torch.cat((stage[0], stage[at])) for stage in found]) for at in (1, 2))
+        return near, far
 
     @torch.no_grad()
     def measure(self, whole: dict[str, Tensor]) -> dict[str, float]:
