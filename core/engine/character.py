@@ -21,6 +21,10 @@ MATERIALS = ("skin", "mouth", "gums", "tongue", "teeth", "eye_left", "eye_right"
 """The head's own parts first; sockets are as the mouth."""
 
 
+PUPIL_GROWTH = 0.45
+"""By how much the middle of a pupil spreads at ``pupil_dilate`` 1, and draws together at ``pupil_constrict`` 1."""
+
+
 @dataclass(frozen=True)
 class EyeLook:
     """How a character's eyes are painted: linear colours, and sines of the angles off the eye's axis."""
@@ -58,6 +62,8 @@ class Character:
     eyes: EyeLook
     ease: Tensor
     """(130) where each controller of the head stands when the character's is 0: wider eyes, a hint of a smile."""
+    pupil_spread: Tensor
+    """(2, E, 3) how far the vertices of each eye (in its own frame) go when the pupil is widest, metres on the mean head."""
     rest: Tensor
     """(V, 3) at rest, metres, the head's vertices first."""
     triangles: Tensor
@@ -96,6 +102,7 @@ class Character:
         """Controllers (N, 130, each 0..1) to vertices (N, V, 3), metres: x to its left, y up, z forward."""
         count = len(controllers)
         plain = self.head.move(self.head.neutral.expand(count, -1, -1), ease_in(self.ease, controllers))
+        self._widen_pupils(plain, controllers)
         return self.ride(self.warp.apply(plain))
 
     def ride(self, own: Tensor) -> Tensor:
@@ -120,14 +127,12 @@ class Character:
         """(N, 2, 3, 3) how the left and the right eye are turned in the head."""
         return torch.stack([gaze_rotation(controllers, side) for side in ("left", "right")], 1)
 
-    def pupil(self, controllers: Tensor) -> Tensor:
-        """(N, 2) sine of the left and right pupil's angle."""
-        wide = [
-            controllers[:, names_of.INDEX[f"pupil_dilate_{side}"]]
-            - controllers[:, names_of.INDEX[f"pupil_constrict_{side}"]]
-            for side in ("left", "right")
-        ]
-        return self.eyes.pupil * (1 + 0.45 * torch.stack(wide, 1))
+    def _widen_pupils(self, plain: Tensor, controllers: Tensor) -> None:
+        """The front of each eye spreads over the ball with its paint; nothing beyond the iris moves."""
+        for number, side in enumerate(("left", "right")):
+            wide, small = (controllers[:, names_of.INDEX[f"pupil_{way}_{side}"]] for way in ("dilate", "constrict"))
+            spread = self.pupil_spread[number] @ gaze_rotation(controllers, side).transpose(1, 2)
+            plain[:, self.head.eyes[number]] += (wide - small)[:, None, None] * spread
 
 
 def ease_in(ease: Tensor, controllers: Tensor) -> Tensor:
@@ -219,6 +224,7 @@ def assemble(head: Head, look: Look) -> Character:
         warp=look.warp.fit(head.neutral),
         eyes=look.eyes,
         ease=ease,
+        pupil_spread=_pupil_spread(head, look.eyes.iris),
         rest=rest,
         triangles=joined[shown],
         materials=materials[shown],
@@ -262,3 +268,19 @@ def _eye_ways(head: Head) -> Tensor:
     for number, eye in enumerate(head.eyes):
         ways[eye] = head.eye_directions[number * len(eye) :][: len(eye)]
     return ways
+
+
+def _pupil_spread(head: Head, iris: float) -> Tensor:
+    """Along the ball, most half-way between the eye's axis and the iris' edge."""
+    made = []
+    for number, eye in enumerate(head.eyes):
+        way = head.eye_directions[number * len(eye) :][: len(eye)]
+        sine = way[:, :2].norm(dim=1, keepdim=True)
+        wider = (sine * (1 + PUPIL_GROWTH * (1 - (sine / iris) ** 2).clamp_min(0.0))).clamp_max(1.0)
+        flat = way[:, :2] / sine.clamp_min(1e-9) * wider
+        ahead = torch.where(way[:, 2:] > 0, (1 - wider**2).clamp_min(0.0).sqrt(), way[:, 2:])
+        centre, _ = head.eye_ball(head.neutral[None], number)
+        reach = (head.neutral[eye] - centre[0]).norm(dim=1, keepdim=True)
+        at = torch.where(way[:, 2:] > 0, torch.cat((flat, ahead), 1), way)
+        made.append((at - way) * reach)
+    return torch.stack(made)

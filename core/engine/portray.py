@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.camera import normalise
-from core.engine.character import MATERIALS, Character
+from core.engine.character import MATERIALS, Character, EyeLook
 from core.engine.character_stage import (
     LIGHTS,
     CharacterStage,
@@ -190,6 +190,28 @@ def _gleam(seen: _Seen, hair: Tensor, half: Tensor, key: Tensor, spin: Tensor) -
     return key * (white + tinted) * facing * seen.lit[hair] * seen.sky[hair]
 
 
+def _step(value: Tensor, at: float, width: float) -> Tensor:
+    return torch.sigmoid((value - at) * (4.0 / width))[:, None]
+
+
+def paint_iris(look: EyeLook, ways: Tensor, fineness: float) -> Tensor:
+    """Linear colour (Q, 3) of an eye at unit ways (Q, 3) in its own frame; ``fineness`` is how small a step can be seen."""
+
+    def step(value: Tensor, at: float, width: float) -> Tensor:
+        return _step(value, at, max(width, fineness))
+
+    outer, inner, white = (ways.new_tensor(value) for value in (look.outer, look.inner, look.white))
+    radius = ways[:, :2].norm(dim=1)
+    hole = (ways[:, :2] * ways.new_tensor([look.slit, 1.0])).norm(dim=1)
+    glow = step((0.9 * radius - ways[:, 1]) / look.iris, 0.55, 0.7)  # light gathers opposite to where it comes in
+    angle = torch.atan2(ways[:, 1], ways[:, 0])
+    iris = (outer + (inner - outer) * glow) * (1 + 0.13 * torch.sin(angle * 23) * torch.cos(angle * 9 + 1.3))[:, None]
+    iris = iris * (1 - 0.7 * step(radius, 0.86 * look.iris, 0.13))
+    iris = iris * (1 - 0.97 * (1 - step(hole, look.pupil, 0.03)))
+    share = (1 - step(radius, look.iris, 0.025)) * (ways[:, 2:] > 0)
+    return white * (1 - share) + iris * share
+
+
 def _paint_eyes(
     character: Character,
     seen: _Seen,
@@ -200,36 +222,17 @@ def _paint_eyes(
 ) -> Tensor:
     """Iris, pupil and white into ``colour``; the light that mirrors in the eye is given back."""
     spin, key_way, upright = around
-    look = character.eyes
     side = (seen.material[eye] == MATERIALS.index("eye_right")).long()
     local = normalise(seen.fibre[eye])
-    axes = character.eye_axes(controllers)[0]
-    in_head = (axes[side] @ local[:, :, None])[:, :, 0]
-    pupil = character.pupil(controllers)[0][side]
-    radius = local[:, :2].norm(dim=1)
+    in_head = (character.eye_axes(controllers)[0][side] @ local[:, :, None])[:, :, 0]
     fine = 2.2 / max(1.0, float(len(eye)) ** 0.5)  # about a pixel of the eye
-
-    def step(value: Tensor, at: Tensor | float, width: float) -> Tensor:
-        return torch.sigmoid((value - at) * (4.0 / max(width, fine)))[:, None]
-
-    front = (local[:, 2] > 0).to(local)[:, None]
-    hole = (local[:, :2] * local.new_tensor([look.slit, 1.0])).norm(dim=1)
-    outer, inner, white = (local.new_tensor(value) for value in (look.outer, look.inner, look.white))
-    glow = step(-local[:, 1] / look.iris + 0.9 * radius / look.iris, 0.55, 0.7)
-    iris = outer + (inner - outer) * glow
-    angle = torch.atan2(local[:, 1], local[:, 0])
-    iris = iris * (1 + 0.13 * torch.sin(angle * 23) * torch.cos(angle * 9 + 1.3))[:, None]
-    iris = iris * (1 - 0.7 * step(radius, 0.86 * look.iris, 0.13))
-    iris = iris * (1 - 0.97 * (1 - step(hole, pupil, 0.03)))
-    share = (1 - step(radius, look.iris, 0.025)) * front
-    painted = white * (1 - share) + iris * share
     lids = _lid_shade(character, upright, in_head, side)
-    colour[eye] = painted * lids
+    colour[eye] = paint_iris(character.eyes, local, fine) * lids
     shown = in_head @ spin[0].T
     half = normalise(key_way + key_way.new_tensor([0.0, 0.0, 1.6]))
-    spot = step(shown @ half, 0.985, 0.004)
     low = normalise(key_way * key_way.new_tensor([-1.0, -0.8, 0.0]) + key_way.new_tensor([0.0, 0.0, 1.9]))
-    second = step(shown @ low, 0.9955, 0.003)
+    spot = _step(shown @ half, 0.985, max(0.004, 0.25 * fine**2))
+    second = _step(shown @ low, 0.9955, max(0.003, 0.25 * fine**2))
     return (spot * 1.2 + second * 0.35) * (0.25 + 0.75 * lids) * 0.9
 
 
