@@ -21,6 +21,8 @@ MATERIALS = ("skin", "mouth", "gums", "tongue", "teeth", "eye_left", "eye_right"
 """The head's own parts first; sockets are as the mouth."""
 
 
+LID_TRAVEL = 1.10
+"""How much farther lids go than a person's: the coarse mesh of a large eye must not show through them."""
 PUPIL_GROWTH = 0.45
 """By how much the middle of a pupil spreads at ``pupil_dilate`` 1, and draws together at ``pupil_constrict`` 1."""
 
@@ -143,6 +145,8 @@ def ease_in(ease: Tensor, controllers: Tensor) -> Tensor:
         for name in ("upper_lid_raise_inner", "upper_lid_raise_outer", "lower_lid_drop"):
             at = names_of.INDEX[f"{name}_{side}"]
             made[:, at] = made[:, at] - ease[at] * (1 - controllers[:, at]) * shut
+        for name in ("eye_blink", "eye_closed"):
+            made[:, names_of.INDEX[f"{name}_{side}"]] *= LID_TRAVEL
     return made
 
 

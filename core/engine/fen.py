@@ -16,6 +16,7 @@ from core.engine.makeup import (
     make_brows,
     make_bust,
     make_lash_line,
+    make_nose,
     paint_flesh,
     tint,
     under_collar,
@@ -28,7 +29,7 @@ PULLS = (
     Pull((0.088, 0.012, -0.005), 0.022, 0.050, scale=(0.05, 0.6, 0.6), shift=(-0.022, 0.0, 0.0), paired=True),
     Pull((0.0, -0.062, 0.075), 0.012, 0.100, scale=(0.66, 0.78, 0.92), shift=(0.0, 0.008, -0.004)),
     Pull((0.0, -0.022, 0.108), 0.010, 0.062, scale=(0.92, 0.92, 1.0), shift=(0.0, 0.0, 0.026)),
-    Pull((0.0, 0.001, 0.122), 0.010, 0.034, scale=(1.0, 0.66, 0.62), shift=(0.0, -0.001, -0.004)),
+    Pull((0.0, 0.001, 0.122), 0.010, 0.034, scale=(0.80, 0.62, 0.62), shift=(0.0, -0.001, -0.004)),
     Pull((0.0, 0.034, 0.106), 0.008, 0.042, scale=(1.3, 1.0, 0.8), shift=(0.0, 0.0, -0.004)),
     Pull(
         (0.0313, 0.0361, 0.0794), 0.010, 0.084, scale=(1.48, 1.56, 1.10), shift=(0.008, 0.0, 0.002), roll_degrees=10.0,
@@ -41,6 +42,7 @@ EASE = {"upper_lid_raise_inner": 0.5, "upper_lid_raise_outer": 0.5, "lower_lid_d
 EYES = EyeLook(
     outer=(0.32, 0.085, 0.010), inner=(0.85, 0.46, 0.05), white=(0.80, 0.80, 0.76), iris=0.60, pupil=0.25, slit=1.7
 )
+BROW_SHAPE = ((0, 0.0001), (0.05, 0.0034), (0.18, 0.0050), (0.5, 0.0046), (0.85, 0.0028), (1, 0.0001))
 COAT, CREAM, DARK, INNER = "#d9702c", "#f8e6cd", "#3a211c", "#eab9a2"
 
 
@@ -49,8 +51,9 @@ def make_look(head: Head) -> Look:
     warp = Warp(PULLS, head.device)
     fur = [*_tuft(), both_sides(join(_cheek_locks()))]
     extras = [
-        make_brows(head, warp, DARK, ((0, 0.0030), (0.15, 0.0052), (0.5, 0.0048), (0.85, 0.0028), (1, 0.0004)), 0.004),
+        make_brows(head, warp, DARK, BROW_SHAPE, 0.004),
         make_lash_line(head, warp, "#20110f", 0.0018, 0.0050),
+        make_nose(head, warp, "#2a1716", (0.0148, 0.0100, 0.0090), (0.0, 0.0006, -0.0035)),
         Extra("ears", both_sides(_ear()), "hair"),
         Extra("fur", join(fur), "hair"),
         *make_bust("#c9662a", "#27465f", girth=0.86),
@@ -68,10 +71,8 @@ def paint(head: Head) -> Tensor:
     pale = torch.sigmoid((edge - height) * 3.2) * torch.sigmoid((front - 1.0) * 1.5)
     colours = lay(colours, CREAM, pale)
     colours = lay(colours, CREAM, 0.9 * torch.exp(-(((across - 2.6) / 1.3) ** 2) - ((height - 7.4) / 0.55) ** 2))
-    away = (((across - 0.0) / 1.55) ** 2 + ((height - 0.15) / 1.15) ** 2 + ((front - 12.4) / 1.9) ** 2).sqrt()
-    colours = lay(colours, "#2a1716", torch.sigmoid((1.0 - away) * 12))
     colours = lay(colours, DARK, 0.75 * torch.sigmoid((head.fields["eye"] + 0.28) * 14))
-    return paint_flesh(head, colours, Flesh(lips="#6e3430"))
+    return paint_flesh(head, colours, Flesh(lips="#7d443a"))
 
 
 def _ear() -> Solid:
@@ -79,10 +80,10 @@ def _ear() -> Solid:
     rows, columns = 18, 13
     up = np.linspace(0, 1, rows)[:, None]
     across = np.linspace(-1, 1, columns)[None]
-    wide = np.interp(up, (0, 0.25, 0.6, 0.85, 1), (0.036, 0.040, 0.029, 0.013, 0.0015))
+    wide = np.interp(up, (0, 0.15, 0.35, 0.65, 0.87, 1), (0.024, 0.034, 0.039, 0.029, 0.013, 0.0015))
     axis, side, front = (unit(np.array(way)) for way in ((0.34, 1.0, -0.06), (0.90, -0.30, -0.25), (0.28, 0.02, 1.0)))
-    foot = np.array([0.052, 0.118, 0.004])
-    spine = foot + axis * (0.135 * up)[..., None] + front * (0.012 * up**2)[..., None]
+    foot = np.array([0.046, 0.100, 0.006])
+    spine = foot + axis * (0.155 * up)[..., None] + front * (0.012 * up**2)[..., None]
     back = spine + side * (wide * across)[..., None] - front * (0.55 * wide * (1 - across**2))[..., None]
     hollow = (
         spine + side * (wide * across * 0.97)[..., None] - front * (0.22 * wide * (1 - across**2) - 0.001)[..., None]

@@ -111,7 +111,7 @@ def write_mesh(
 
 def quaternions(turn_degrees: Array) -> Array:
     """Yaw, pitch, roll (N, 3) as quaternions x, y, z, w (N, 4), in the order of ``head.rotation``, without sudden signs."""
-    half = np.deg2rad(turn_degrees) / 2
+    half = np.deg2rad(turn_degrees) / 2 * [1.0, -1.0, -1.0]  # pitch up and roll left go against the right hand
     (sy, sp, sr), (cy, cp, cr) = np.sin(half).T, np.cos(half).T
     made = np.stack(
         (

@@ -26,8 +26,9 @@ PULLS = (
     Pull((0.088, 0.015, -0.005), 0.020, 0.046, scale=(0.3, 0.8, 0.8), shift=(-0.012, 0.0, 0.0), paired=True),
     Pull((0.0, -0.120, -0.010), 0.040, 0.120, scale=(0.72, 1.0, 0.76)),
 )  # fmt: skip
-EASE = {"upper_lid_raise_inner": 0.55, "upper_lid_raise_outer": 0.6, "lower_lid_drop": 0.3, "mouth_smile": 0.12}
+EASE = {"upper_lid_raise_inner": 0.55, "upper_lid_raise_outer": 0.6, "lower_lid_drop": 0.3, "mouth_smile": 0.22}
 EYES = EyeLook(outer=(0.028, 0.120, 0.105), inner=(0.22, 0.52, 0.36), white=(0.86, 0.85, 0.84), iris=0.50, pupil=0.21)
+BROW_SHAPE = ((0, 0.0001), (0.05, 0.0026), (0.15, 0.0038), (0.55, 0.0041), (0.85, 0.0024), (1, 0.0001))
 SKIN, BLUSH, HAIR, TIPS, BROW = "#f2c3a6", "#e5806c", "#8f3a22", "#c4632f", "#6b2b1c"
 
 
@@ -35,7 +36,7 @@ def make_look(head: Head) -> Look:
     """Everything of her that is not the mean head."""
     warp = Warp(PULLS, head.device)
     extras = [
-        make_brows(head, warp, BROW, ((0, 0.0022), (0.12, 0.0040), (0.55, 0.0044), (0.85, 0.0024), (1, 0.0004)), 0.002),
+        make_brows(head, warp, BROW, BROW_SHAPE, 0.002),
         make_lash_line(head, warp, "#2a1512", 0.0016, 0.0045),
         Extra("hair", join(_locks()), "hair"),
         *make_bust("#2c7a80", "#256a70"),

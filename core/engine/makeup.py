@@ -12,7 +12,7 @@ from torch import Tensor
 from core.engine.character import Extra
 from core.engine.character_stage import colour_of
 from core.engine.head import Head
-from core.engine.sculpture import Array, Lock, Solid, join, loft, mirrored, spline, sweep, unit
+from core.engine.sculpture import Array, Lock, Solid, ball, join, loft, mirrored, spline, sweep, unit
 from core.engine.warp import Warp
 
 
@@ -67,9 +67,9 @@ def make_brows(head: Head, warp: Warp, colour: str, shape: Sequence[tuple[float,
     solids, corners, weights = [], [], []
     for numbers in ((22, 23, 24, 25, 26), (21, 20, 19, 18, 17)):
         vertex = head.landmarks[list(numbers)].cpu()
-        path = spline(own[0, vertex].numpy(), 18)
-        out = unit(spline(normals[vertex.numpy()], 18))
-        along = np.linspace(0, 1, 18)
+        path = spline(own[0, vertex].numpy(), 22)
+        out = unit(spline(normals[vertex.numpy()], 22))
+        along = np.linspace(0, 1, 22)
         width = np.interp(along, *np.array(shape).T)
         path = path + out * 0.0016 + np.array([0.0, rise, 0.0])
         solid = sweep(Lock(path, width, np.minimum(width * 0.75, 0.0030), out), tint(colour), 8)
@@ -82,6 +82,19 @@ def make_brows(head: Head, warp: Warp, colour: str, shape: Sequence[tuple[float,
         weights.append(weight.repeat_interleave(8, 0))
         solids.append(solid)
     return Extra("brows", join(solids), "hair", torch.cat(corners).to(head.device), torch.cat(weights).to(head.device))
+
+
+def make_nose(head: Head, warp: Warp, colour: str, radii: Sequence[float], lift: Sequence[float]) -> Extra:
+    """A solid nose on the tip of the head's own; its sides go with the wings."""
+    tip = int(head.landmarks[30])
+    own = warp.apply(head.neutral)
+    solid = ball((own[tip].numpy() + np.asarray(lift)).tolist(), radii, tint(colour).tolist(), 16)
+    aside = (solid.vertices[:, 0] - float(own[tip, 0])) / radii[0]
+    share = torch.from_numpy(0.75 * np.clip(np.abs(aside), 0, 1)).float()
+    wing = torch.where(torch.from_numpy(aside) > 0, head.landmarks[35].cpu(), head.landmarks[31].cpu())
+    corners = torch.stack((torch.full_like(wing, tip), wing, wing), 1)
+    weights = torch.stack((1 - share, share, torch.zeros_like(share)), 1)
+    return Extra("nose", solid, "horn", corners.to(head.device), weights.to(head.device))
 
 
 def make_lash_line(head: Head, warp: Warp, colour: str, thick_metres: float, flick_metres: float) -> Extra:
@@ -124,9 +137,9 @@ def make_bust(colour: str, collar: str, girth: float = 1.0, rise: float = 0.0) -
     )  # fmt: skip
     rings = np.stack([_oval(wide * girth, deep, height + rise, 40) for wide, deep, height in profile])
     shirt = loft(rings, tint(colour))
-    roll = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    path = np.stack((0.0625 * np.sin(roll), np.full(40, -0.112 + rise), 0.0635 * np.cos(roll) - 0.008), 1)
-    bead = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+    roll = np.linspace(0, 2 * np.pi, 56, endpoint=False)
+    path = np.stack((0.0625 * np.sin(roll), np.full(56, -0.112 + rise), 0.0635 * np.cos(roll) - 0.008), 1)
+    bead = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     out = unit(path * np.array([1.0, 0.0, 1.0]))
     ring = path[None] + 0.0105 * np.cos(bead)[:, None, None] * out[None]
     ring = ring + 0.0165 * np.sin(bead)[:, None, None] * np.array([0.0, 1.0, 0.0])

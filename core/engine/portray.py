@@ -169,7 +169,7 @@ def shade(
     shine = (normal @ half).clamp_min(0.0).square().square().square().square()[:, None]  # to the sixteenth
     shine = torch.where(gloss > 0.15, shine * shine, shine) * gloss * lit * (cosine > 0)
     away = (1 - facing)[:, None]
-    edge = away * away * away * sky
+    edge = away * away * away * sky * ~inner  # no lamp from behind reaches into the mouth
     behind = ((normal @ rim_way + 0.25) / 1.25).clamp_min(0.0)[:, None] * edge
     total += key * shine + above * (edge * sheen) + rim * behind * (0.56 + 1.04 * colour)
     hair = torch.nonzero(seen.material == MATERIALS.index("hair"))[:, 0]
@@ -230,10 +230,10 @@ def _paint_eyes(
     colour[eye] = paint_iris(character.eyes, local, fine) * lids
     shown = in_head @ spin[0].T
     half = normalise(key_way + key_way.new_tensor([0.0, 0.0, 1.6]))
-    low = normalise(key_way * key_way.new_tensor([-1.0, -0.8, 0.0]) + key_way.new_tensor([0.0, 0.0, 1.9]))
+    low = normalise(key_way * key_way.new_tensor([-1.5, -1.1, 0.0]) + key_way.new_tensor([0.0, 0.0, 1.9]))
     spot = _step(shown @ half, 0.985, max(0.004, 0.25 * fine**2))
     second = _step(shown @ low, 0.9955, max(0.003, 0.25 * fine**2))
-    return (spot * 1.2 + second * 0.35) * (0.25 + 0.75 * lids) * 0.9
+    return (spot * 1.2 + second * 0.25) * (0.25 + 0.75 * lids) * 0.9
 
 
 def _lid_shade(character: Character, upright: Tensor, in_head: Tensor, side: Tensor) -> Tensor:

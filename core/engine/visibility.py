@@ -13,6 +13,7 @@ from core.ops.rasterise import draw_triangles
 
 DIRECTIONS, MAP_SIZE = 96, 192
 _REACH_METRES, _LIFT_METRES, _BIAS_METRES = 0.36, 0.004, 0.003
+_RINGS = 4
 _SHARPNESS = 14.0
 """Of the lamp's lobe: as a lamp about 30 degrees wide."""
 
@@ -61,7 +62,18 @@ def find_visibility(vertices: Tensor, normals: Tensor, triangles: Tensor) -> Vis
     at = on_map(vertices + _LIFT_METRES * normals)
     cell = at[..., :2].long().clamp(0, MAP_SIZE - 1)
     met = wall.flatten(1).gather(1, cell[..., 1] * MAP_SIZE + cell[..., 0])
-    seen = (at[..., 2] < met + _BIAS_METRES).to(vertices.dtype).T.contiguous()
+    seen = spread_over((at[..., 2] < met + _BIAS_METRES).to(vertices.dtype).T.contiguous(), triangles)
     cosine = (normals @ ways.T).clamp_min(0.0)
     sky = (seen * cosine).sum(1) / cosine.sum(1).clamp_min(1e-6)
     return Visibility(sky, ways, seen)
+
+
+def spread_over(values: Tensor, triangles: Tensor) -> Tensor:
+    """Vertex values (V, C) evened out along the edges, some rings far: depth maps are coarse, shadows of the sky are not."""
+    first = torch.cat((triangles, triangles[:, [1, 2, 0]])).reshape(-1)
+    second = torch.cat((triangles[:, [1, 2, 0]], triangles)).reshape(-1)
+    count = torch.bincount(first, minlength=len(values)).clamp_min(1).to(values)[:, None]
+    for _ in range(_RINGS):
+        total = torch.zeros_like(values).index_add_(0, first, values[second])
+        values = 0.4 * values + 0.6 * torch.where(count > 0, total / count, values)
+    return values

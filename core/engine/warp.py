@@ -105,7 +105,7 @@ class FittedWarp:
         for step, chosen in zip(self.steps, self.near, strict=True):
             pushes = [centre.displace(made[own]) for centre, own in zip(step, chosen, strict=True)]
             for own, push in zip(chosen, pushes, strict=True):
-                made.index_add_(0, own, push)
+                made[own] = made[own] + push  # no vertex twice, so no slow adding scatter
         return made.transpose(0, 1)
 
 

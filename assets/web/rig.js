@@ -1,0 +1,141 @@
+// The browser rig: a character's GLB in soft studio light, moved by name from an array of numbers, turned with the mouse.
+// The page brings an import map for "three" and "three/addons/".
+import * as THREE from "three";
+import { OrbitControls } from "three/addons/controls/OrbitControls.js";
+import { RoomEnvironment } from "three/addons/environments/RoomEnvironment.js";
+import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+
+const VIEW_DEGREES = 14;
+const FACE_METRES = 0.27; // what the view's height takes in, about the face
+
+export class Rig {
+  // element: where the picture goes; it is filled and followed when its size changes.
+  constructor(element, { ground = "#e3ddd3" } = {}) {
+    this.element = element;
+    this.renderer = new THREE.WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
+    this.renderer.toneMapping = THREE.NeutralToneMapping;
+    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
+    element.append(this.renderer.domElement);
+    this.scene = new THREE.Scene();
+    this.scene.background = new THREE.Color(ground);
+    this.camera = new THREE.PerspectiveCamera(VIEW_DEGREES, 1, 0.05, 10);
+    this.controls = new OrbitControls(this.camera, this.renderer.domElement);
+    this.controls.enablePan = false;
+    this.controls.minDistance = 0.5;
+    this.controls.maxDistance = 4;
+    this.controls.addEventListener("change", () => this.ask());
+    this.head = null;
+    this.meshes = [];
+    this.names = [];
+    this.asked = false;
+    this.#light();
+    this.watcher = new ResizeObserver(() => this.#fit());
+    this.watcher.observe(element);
+    this.#fit();
+  }
+
+  // Loads a GLB in place of the one that was shown; resolves when it is drawn.
+  async open(address) {
+    const file = await new GLTFLoader().loadAsync(address);
+    if (this.root) this.#drop(this.root);
+    this.root = file.scene;
+    this.clips = file.animations;
+    this.head = file.scene.getObjectByName("head") ?? file.scene;
+    this.meshes = [];
+    file.scene.traverse((part) => {
+      if (part.isMesh && part.morphTargetInfluences) this.meshes.push(part);
+      if (part.isMesh) part.frustumCulled = false; // its box is that of the resting face
+    });
+    this.places = new Map(Object.entries(this.meshes[0]?.morphTargetDictionary ?? {}));
+    this.names = [...this.places.keys()];
+    this.scene.add(file.scene);
+    this.look();
+    this.draw();
+  }
+
+  // Values by the order of names (default: the file's own order); unknown names are passed over.
+  setWeights(values, names = this.names) {
+    names.forEach((name, at) => this.#put(name, values[at] ?? 0));
+    this.ask();
+  }
+
+  // One controller, 0 to 1.
+  set(name, value) {
+    if (!this.places?.has(name)) throw new Error(`This character has no controller "${name}".`);
+    this.#put(name, value);
+    this.ask();
+  }
+
+  // The head on its neck, degrees: yaw to its left, pitch up, roll to its left.
+  turn(yaw, pitch, roll) {
+    const radians = [pitch, yaw, roll].map(THREE.MathUtils.degToRad);
+    this.head?.rotation.set(-radians[0], radians[1], -radians[2], "YXZ");
+    this.ask();
+  }
+
+  // Back to the view from the front.
+  look() {
+    const distance = FACE_METRES / 2 / Math.tan(THREE.MathUtils.degToRad(VIEW_DEGREES / 2));
+    this.controls.target.set(0, 0.012, 0.05);
+    this.camera.position.set(0, 0.02, 0.05 + distance);
+    this.controls.update();
+    this.ask();
+  }
+
+  // Draws with the next frame of the browser, once however often it was asked.
+  ask() {
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    this.asked = false;
+    this.renderer.render(this.scene, this.camera);
+  }
+
+  // Frees what the graphics card holds.
+  close() {
+    this.watcher.disconnect();
+    this.controls.dispose();
+    if (this.root) this.#drop(this.root);
+    this.renderer.dispose();
+    this.renderer.domElement.remove();
+  }
+
+  #put(name, value) {
+    const place = this.places?.get(name);
+    if (place === undefined) return;
+    for (const mesh of this.meshes) mesh.morphTargetInfluences[place] = Math.min(1, Math.max(0, value));
+  }
+
+  #light() {
+    const maker = new THREE.PMREMGenerator(this.renderer);
+    this.scene.environment = maker.fromScene(new RoomEnvironment(), 0.04).texture;
+    this.scene.environmentIntensity = 0.55;
+    maker.dispose();
+    for (const [colour, strength, place] of [["#fff1e0", 1.9, [-0.55, 0.62, 0.75]], ["#cfdcff", 1.6, [0.8, 0.45, -0.6]]]) {
+      const lamp = new THREE.DirectionalLight(colour, strength);
+      lamp.position.set(...place);
+      this.scene.add(lamp);
+    }
+  }
+
+  #fit() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!width || !height) return;
+    this.camera.aspect = width / height;
+    this.camera.updateProjectionMatrix();
+    this.renderer.setSize(width, height);
+    this.draw();
+  }
+
+  #drop(root) {
+    this.scene.remove(root);
+    root.traverse((part) => {
+      part.geometry?.dispose();
+      part.material?.map?.dispose();
+      part.material?.dispose();
+    });
+  }
+}
