@@ -19,6 +19,8 @@ TRAIN_SEED, VALIDATION_SEED = 800_000_000, 900_000_000
 VALIDATED = 512
 
 
+MILD = 0.25
+"""How much pictures are spoilt for networks that judge them."""
 LABELS = ("pixels", "landmarks", "segmentation", "attributes", "identity")
 PICTURES_EACH = 2
 """Each person is seen twice: another moment, another shot, another day's hair and dress."""
@@ -115,24 +117,30 @@ def carry(landmarks: Tensor, squares: Tensor, mirrored: Tensor) -> Tensor:
     return torch.where(mirrored[:, None, None], points[:, torch.from_numpy(MIRROR).to(points.device)], points)
 
 
-def spoil(pictures: Tensor, draw: torch.Generator, cover: float = 0.3) -> Tensor:
-    """What cameras, light and hands do: colour, contrast, blur, noise, grey, something in front."""
+def spoil(pictures: Tensor, draw: torch.Generator, cover: float = 0.3, amount: float = 1.0) -> Tensor:
+    """What cameras, light and hands do: colour, contrast, blur, noise, grey, something in front.
+
+    ``amount`` 1 is for networks that must see through it; who judges colours wants less.
+    """
     count, _, height, width = pictures.shape
 
     def random(*shape: int) -> Tensor:
         return torch.rand(count, *shape, generator=draw).to(pictures.device)
 
     light = pictures.add(1).div(2).clamp(1e-4, 1)
-    light = light ** (random(1, 1, 1) * 1.4 - 0.7).exp() * (1 + (random(3, 1, 1) - 0.5) * 0.5)
+    cast = 1 + amount * (random(3, 1, 1) - 0.5) * 0.5
+    light = light ** (amount * (random(1, 1, 1) * 1.4 - 0.7)).exp() * cast
     grey = light.mean(1, keepdim=True)
-    light = torch.where(random(1, 1, 1) < 0.12, grey, light.lerp(grey, (random(1, 1, 1) - 0.4).clamp(-0.4, 0.5)))
+    faded = light.lerp(grey, amount * (random(1, 1, 1) - 0.4).clamp(-0.4, 0.5))
+    light = torch.where(random(1, 1, 1) < 0.12 * amount**2, grey, faded)
     middle = light.mean((1, 2, 3), keepdim=True)
-    spoilt = (middle + (light - middle) * (0.6 + 0.8 * random(1, 1, 1))).mul(2).sub(1)
+    contrast = 1 + amount * (0.8 * random(1, 1, 1) - 0.4)
+    spoilt = (middle + (light - middle) * contrast).mul(2).sub(1)
     for factor in (2, 3):
         small = F.interpolate(F.avg_pool2d(spoilt, factor), size=(height, width), mode="bilinear", align_corners=False)
-        spoilt = torch.where(random(1, 1, 1) < 0.15, small, spoilt)
+        spoilt = torch.where(random(1, 1, 1) < 0.15 * amount, small, spoilt)
     noise = torch.randn(pictures.shape, generator=draw).to(pictures.device)
-    spoilt = spoilt + noise * (random(1, 1, 1) ** 3 * 0.3)
+    spoilt = spoilt + noise * (random(1, 1, 1) ** 3 * 0.3 * amount)
     if cover > 0:
         box = random(4)
         across = torch.arange(width, device=pictures.device) / width

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from core.engine.attributes import INDEX, KEYS
 from core.face.config import PARTS
 from core.image import Pixels, contact_sheet, to_pixels
-from training.face_data import PICTURES_EACH, Spread, cut, draw_squares, spoil
+from training.face_data import MILD, PICTURES_EACH, Spread, cut, draw_squares, spoil
 from training.judges import CODES_READ, AttributeJudge, IdentityJudge, ReaderConfig, SegmenterConfig, SegmentJudge
 
 IDENTITY_ROOM = 1.25
@@ -49,7 +49,7 @@ class AttributeTask:
         grades = found["attributes"].clone()
         turn = grades[:, INDEX["head_turn"]]
         grades[:, INDEX["head_turn"]] = torch.where(mirrored, 1 - turn, turn)
-        return {"pictures": spoil(pictures, draw, cover=0.0) if learning else pictures, "grades": grades}
+        return {"pictures": spoil(pictures, draw, cover=0.0, amount=MILD) if learning else pictures, "grades": grades}
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Squared error of the grades."""
@@ -87,7 +87,7 @@ class IdentityTask:
         crops = cut(found["pixels"], squares, self.config.size, mirrored)
         tone_age = found["attributes"][:, [INDEX["skin_tone"], INDEX["age"]]] * 3 - 1.5
         known = torch.cat((found["identity"][:, :CODES_READ], tone_age), 1)
-        return {"crops": spoil(crops, draw, cover=0.0) if learning else crops, "known": known}
+        return {"crops": spoil(crops, draw, cover=0.0, amount=MILD) if learning else crops, "known": known}
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Each picture's other one among all, and the leading numbers of the engine's own code."""
@@ -145,7 +145,10 @@ class HeadTask:
         squares, mirrored = frame(found, draw, learning)
         pictures = cut(found["pixels"], squares, self.config.size, mirrored)
         parts = cut(found["segmentation"][:, None], squares, self.config.size, mirrored, mode="nearest")[:, 0].long()
-        return {"pictures": spoil(pictures, draw, cover=0.0) if learning else pictures, "regions": regions(parts)}
+        return {
+            "pictures": spoil(pictures, draw, cover=0.0, amount=MILD) if learning else pictures,
+            "regions": regions(parts),
+        }
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Cross entropy."""
@@ -186,7 +189,7 @@ class GarmentTask:
         squares, mirrored = frame({"pixels": pixels}, draw, learning)
         pixels = cut(pixels, squares, self.config.size, mirrored)
         mask = cut(mask, squares, self.config.size, mirrored)[:, 0] > 0.5
-        return {"pictures": spoil(pixels, draw, cover=0.0) if learning else pixels, "mask": mask.long()}
+        return {"pictures": spoil(pixels, draw, cover=0.0, amount=MILD) if learning else pixels, "mask": mask.long()}
 
     def _garments(self, learning: bool) -> tuple[Tensor, Tensor]:
         if learning not in self._sets:

@@ -17,7 +17,7 @@ from core.engine.attributes import KEYS
 from core.face.config import PARTS
 from core.image import Pixels, contact_sheet, to_pixels
 from core.perceptual import PerceptualConfig, PerceptualDistance
-from training.face_data import TRAIN_SEED, VALIDATION_SEED, cut, spoil
+from training.face_data import MILD, TRAIN_SEED, VALIDATION_SEED, cut, spoil
 from training.judge_tasks import frame
 from training.judges import DistanceConfig, DistanceJudge
 
@@ -68,7 +68,7 @@ class DistanceTask:
         squares, mirrored = frame({"pixels": cloth}, draw, learning)
         cloth = cut(cloth, squares, SIZE, mirrored)
         if learning:
-            faces, cloth = spoil(faces, draw, 0.0), spoil(cloth, draw, 0.0)
+            faces, cloth = spoil(faces, draw, 0.0, MILD), spoil(cloth, draw, 0.0, MILD)
         plain = torch.where((torch.arange(count) % 3 == 2)[:, None, None, None], cloth, faces)
         strengths = torch.rand(count, 2, generator=draw).sort(1).values * 0.92 + 0.04
         kind = torch.arange(count) % len(DISTORTIONS)
