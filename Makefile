@@ -9,23 +9,27 @@ export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TOP_PAD_ ?= 67108864
 
 .PHONY: studio test check bench soak clean
-studio: $(STAMP)
+studio: packages
 	@$(BIN)/likeness studio $(ARGS)
 
-test: $(STAMP) programs
+test: packages programs
 	@$(BIN)/python -m tests.suite test
 
 # Without the browser: under three minutes.
-check: $(STAMP)
+check: packages
 	@$(BIN)/python -m tests.suite check
 
-soak: $(STAMP) programs
+soak: packages programs
 	@$(BIN)/python -m tests.suite soak
 
 bench: $(STAMP)
 	@$(BIN)/likeness bench $(ARGS)
 
-.PHONY: programs
+# The browser rig's library, from its npm package; without npm the studio says so and works all the same.
+.PHONY: packages programs
+packages: $(STAMP)
+	@$(BIN)/python -m studio.web_packages
+
 programs:
 	@sh .ci/programs
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from studio import web_packages
 from studio.settings import Settings
 
 NEEDED = ("gradio", "streamlit", "torch", "sqlalchemy", "av", "PIL", "cv2", "safetensors")
@@ -66,6 +67,8 @@ def look(settings: Settings) -> Iterator[Finding]:
     for name, purpose in PROGRAMS.items():
         path = shutil.which(name)
         yield Finding(name, path or purpose, "good" if path else "lacks")
+    there = web_packages.find("three")
+    yield Finding("three.js", str(there) if there else web_packages.HINT, "good" if there else "lacks")
     yield _look_at_home(settings.home)
     yield _look_at_port(settings)
     yield from _look_at_weights(settings)

@@ -67,12 +67,61 @@ def draw_garments(asked: argparse.Namespace) -> str:
     return f"{len(seeds)} garments that nobody sewed: {asked.output}"
 
 
+def draw_characters(asked: argparse.Namespace) -> str:
+    """Characters at the moments of seeds on a sheet, a row or more each; and as GLB."""
+    import torch
+
+    from core.engine import characters
+    from core.engine.export import read_seed_range
+    from core.engine.glb import write_character
+    from core.image import contact_sheet, to_pixels, write_picture
+
+    if asked.output is None and asked.export is None:
+        raise BadSettings("Say where the characters go: -o SHEET.png, or --export DIR for GLB files, or both.")
+    torch.set_num_threads(1)  # the pieces are small: several threads mostly wait for each other
+    names = characters.CHARACTERS if asked.character is None else (asked.character,)
+    shown = [characters.load_character(name, asked.device) for name in names]
+    made = []
+    if asked.output is not None:
+        seeds = read_seed_range(asked.seeds)
+        if len(seeds) * len(names) > MOST_ON_A_SHEET:
+            raise BadSettings(
+                f"A sheet holds at most {MOST_ON_A_SHEET} pictures, {len(seeds) * len(names)} were asked for."
+            )
+        moments, turn = characters.character_moments(seeds)
+        stage = characters.CharacterStage(turn, asked.light, asked.ground, asked.framing)
+        drawn = [to_pixels(characters.draw_character(one, moments, stage, asked.size).pixels) for one in shown]
+        asked.output.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(asked.output, contact_sheet([one for row in drawn for one in row], min(len(seeds), 8)))
+        made.append(str(asked.output))
+    if asked.export is not None:
+        asked.export.mkdir(parents=True, exist_ok=True)
+        for one in shown:
+            write_character(one, asked.export / f"{one.name}.glb")
+            made.append(str(asked.export / f"{one.name}.glb"))
+    return f"{' and '.join(names)}: {', '.join(made)}"
+
+
+def _configure_characters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--character", metavar="NAME", help="one of them; all without")
+    parser.add_argument("--light", default="studio", help="studio, warm, cool, flat, night")
+    parser.add_argument("--ground", default="paper", help="paper, slate, teal, coral, night, white, clear, or #rrggbb")
+    parser.add_argument("--framing", default="face", help="face or bust")
+
+
 SUBJECTS: dict[str, Subject] = {
     "faces": Subject(
         "draw people who do not exist, with labels",
         "likeness engine faces --seeds 0-15 -o sheet.png",
         draw_faces,
         export="pictures with all labels (JSON, NPZ, COCO, depth)",
+    ),
+    "characters": Subject(
+        "draw virtual characters that the controllers drive",
+        "likeness engine characters --seeds 0-7 -o characters.png --export characters/",
+        draw_characters,
+        export="characters as GLB files with 130 morph targets",
+        configure=_configure_characters,
     ),
     "garments": Subject(
         "draw flat-lay garments", "likeness engine garments --seeds 0-15 -o garments.png", draw_garments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -21,7 +21,8 @@ MATERIALS = ("skin", "mouth", "gums", "tongue", "teeth", "eye_left", "eye_right"
 """The head's own parts first; sockets are as the mouth."""
 
 
-LID_TRAVEL = 1.10
+FRONT_DEGREES = 26.0
+LID_TRAVEL = {"eye_blink": 1.15, "eye_closed": 1.08}
 """How much farther lids go than a person's: the coarse mesh of a large eye must not show through them."""
 PUPIL_GROWTH = 0.45
 """By how much the middle of a pupil spreads at ``pupil_dilate`` 1, and draws together at ``pupil_constrict`` 1."""
@@ -72,6 +73,8 @@ class Character:
     """(F, 3), the head's first, less those that clothes cover."""
     materials: Tensor
     """(F,) place in MATERIALS."""
+    front: Tensor
+    """(F,) whether a triangle can be seen while the head is turned by no more than FRONT_DEGREES."""
     colours: Tensor
     """(V, 3) linear, 0..1."""
     fibres: Tensor
@@ -137,6 +140,17 @@ class Character:
             plain[:, self.head.eyes[number]] += (wide - small)[:, None, None] * spread
 
 
+def make_pose(weights: Mapping[str, float]) -> Tensor:
+    """Named controllers as (130): a name without its side sets both."""
+    pose = torch.zeros(len(names_of.NAMES))
+    for name, value in weights.items():
+        places = [names_of.INDEX[full] for full in (name, f"{name}_left", f"{name}_right") if full in names_of.INDEX]
+        if not places:
+            raise ValueError(f"There is no controller {name!r}; see core/engine/controllers.py for the names.")
+        pose[places] = value
+    return pose
+
+
 def ease_in(ease: Tensor, controllers: Tensor) -> Tensor:
     """Controllers (N, 130) of the head for those of a character: from its own rest to 1, and lids that still shut."""
     made = ease + (1 - ease) * controllers
@@ -145,8 +159,8 @@ def ease_in(ease: Tensor, controllers: Tensor) -> Tensor:
         for name in ("upper_lid_raise_inner", "upper_lid_raise_outer", "lower_lid_drop"):
             at = names_of.INDEX[f"{name}_{side}"]
             made[:, at] = made[:, at] - ease[at] * (1 - controllers[:, at]) * shut
-        for name in ("eye_blink", "eye_closed"):
-            made[:, names_of.INDEX[f"{name}_{side}"]] *= LID_TRAVEL
+        for name, travel in LID_TRAVEL.items():
+            made[:, names_of.INDEX[f"{name}_{side}"]] *= travel
     return made
 
 
@@ -190,11 +204,7 @@ class Look:
 def assemble(head: Head, look: Look) -> Character:
     """The head and its extras as one character."""
     count = len(head.neutral)
-    ease = head.neutral.new_zeros(len(names_of.NAMES))
-    for name, value in look.ease.items():
-        for full in (name, f"{name}_left", f"{name}_right"):
-            if full in names_of.INDEX:
-                ease[names_of.INDEX[full]] = value
+    ease = make_pose(look.ease).to(head.device)
     neutral = head.move(head.neutral[None], ease[None])[0]
     own = look.warp.apply(neutral)
     solids = [extra.solid for extra in look.extras]
@@ -221,7 +231,8 @@ def assemble(head: Head, look: Look) -> Character:
     )
     corners, weights = _bindings(own, look.extras)
     materials, visibility = torch.cat(kinds), find_visibility(rest, rest_normals, joined)
-    shown = _ever_seen(joined, materials, visibility)
+    everywhere = _seen_from(joined, materials, visibility, -1.0) | _moves(head, joined)
+    joined, materials = joined[everywhere], materials[everywhere]
     return Character(
         name=look.name,
         head=head,
@@ -230,8 +241,9 @@ def assemble(head: Head, look: Look) -> Character:
         ease=ease,
         pupil_spread=_pupil_spread(head, look.eyes.iris),
         rest=rest,
-        triangles=joined[shown],
-        materials=materials[shown],
+        triangles=joined,
+        materials=materials,
+        front=_seen_from(joined, materials, visibility, 0.78) | _moves(head, joined),
         colours=torch.cat((look.colours, stacked([solid.colours for solid in solids]))),
         fibres=torch.cat((_eye_ways(head), stacked([solid.fibres for solid in solids]))),
         still=still,
@@ -243,12 +255,18 @@ def assemble(head: Head, look: Look) -> Character:
     )
 
 
-def _ever_seen(triangles: Tensor, materials: Tensor, visibility: Visibility) -> Tensor:
-    """Which triangles can be seen from anywhere in front, at rest; mouth and eyes always stay."""
-    front = visibility.ways[:, 2] > -0.35
-    seen = visibility.seen[:, front].amax(1) > 0
-    solid = (materials == MATERIALS.index("hair")) | (materials == MATERIALS.index("cloth"))
-    return ~solid | seen[triangles].any(1)
+def _seen_from(triangles: Tensor, materials: Tensor, visibility: Visibility, least_forward: float) -> Tensor:
+    """Which triangles are seen at rest from ways at least so far forward; what is inside always counts."""
+    seen = visibility.seen[:, visibility.ways[:, 2] >= least_forward].amax(1) > 0.1
+    outside = torch.isin(materials, materials.new_tensor([MATERIALS.index(name) for name in ("skin", "hair", "cloth")]))
+    return ~outside | seen[triangles].any(1)
+
+
+def _moves(head: Head, triangles: Tensor) -> Tensor:
+    """Which triangles some controller moves by two millimetres."""
+    far = torch.zeros(int(triangles.max()) + 1, dtype=torch.bool, device=triangles.device)
+    far[: len(head.neutral)] = head.expression.norm(dim=-1).amax(0) > 2e-3
+    return far[triangles].any(1)
 
 
 def _bindings(own: Tensor, extras: Sequence[Extra]) -> tuple[Tensor, Tensor]:

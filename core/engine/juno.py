@@ -89,7 +89,7 @@ def _locks() -> list:
                 MIDDLE * [1, 0, 1] + round_ * share + [0, height, 0]
                 for share, height in ((1.03, 0.025), (1.05, -0.020), (0.99, 0.6 * low - 0.012), (0.84, low))
             ]
-            made.append(sweep(*_lock(np.concatenate((top, falls)), width, thick)))
+            made.append(sweep(*_lock(np.concatenate((top, falls)), width, thick), sides=8 if layer else 6))
     return made + _fringe()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.camera import normalise
-from core.engine.character import MATERIALS, Character, EyeLook
+from core.engine.character import FRONT_DEGREES, MATERIALS, Character, EyeLook
 from core.engine.character_stage import (
     LIGHTS,
     CharacterStage,
@@ -103,11 +104,18 @@ def _draw(
     still = character.still[:, None]
     turned = (upright - pivot) @ spin.transpose(1, 2) + pivot
     placed = turned + (upright - turned) * still
-    normals = character.normals(upright) @ spin.transpose(1, 2)
+    facing = character.normals(upright)
+    turned = facing @ spin.transpose(1, 2)
+    normals = turned + (facing - turned) * still
     screen = frame.project(placed, resolution)
-    surface = draw_triangles(screen, character.triangles, resolution, resolution)
+    near = float(spin[0, 2, 2]) >= math.cos(math.radians(FRONT_DEGREES))
+    triangles, materials = _shown(character, near)
+    surface = draw_triangles(screen, triangles, resolution, resolution)
     pixel = torch.nonzero(surface.number.reshape(-1) >= 0)[:, 0]
-    seen = _gather(character, surface, pixel, normals, spin, light)
+    key = normalise(normals.new_tensor(light.key_way))[None]
+    lit = character.visibility.of_lamp(torch.cat((key @ spin[0], key)))  # as the head sees it, and as the shoulders do
+    lit = lit[0] + (lit[1] - lit[0]) * character.still
+    seen = _gather(character, surface, pixel, (triangles, materials), torch.cat((normals[0], lit[:, None]), 1))
     linear = torch.zeros(resolution * resolution, 3, device=upright.device)
     linear[pixel] = shade(character, seen, controllers, spin, light, upright)
     picture = linear.T.reshape(1, 3, resolution, resolution)
@@ -118,15 +126,24 @@ def _draw(
     return F.avg_pool2d(picture, SUPERSAMPLE), mask, depth, marks
 
 
+@functools.lru_cache(maxsize=16)
+def _shown(character: Character, near: bool) -> tuple[Tensor, Tensor]:
+    """Triangles, as the rasteriser wants them, and their materials; fewer while the face looks this way."""
+    chosen = character.front if near else torch.ones_like(character.front)
+    return character.triangles[chosen].to(torch.int32).contiguous(), character.materials[chosen]
+
+
+@functools.lru_cache(maxsize=16)
+def _fixed(character: Character) -> Tensor:
+    return torch.cat((character.colours, character.fibres, character.visibility.sky[:, None]), 1)
+
+
 def _gather(
-    character: Character, surface: Surface, pixel: Tensor, normals: Tensor, spin: Tensor, light: StudioLight
+    character: Character, surface: Surface, pixel: Tensor, shown: tuple[Tensor, Tensor], moving: Tensor
 ) -> _Seen:
-    key = normalise(normals.new_tensor(light.key_way))[None] @ spin[0]  # as the head sees it
-    lit = character.visibility.of_lamp(key)[0]
-    fixed = torch.cat((character.colours, character.fibres, character.visibility.sky[:, None], lit[:, None]), 1)
-    found = gather(torch.cat((normals, fixed[None]), -1), character.triangles, surface, pixel)
-    material = character.materials[surface.number.reshape(-1)[pixel].long()]
-    return _Seen(material, normalise(found[:, :3]), found[:, 3:6], found[:, 6:9], found[:, 9:10], found[:, 10:11])
+    found = gather(torch.cat((moving, _fixed(character)), 1)[None], shown[0], surface, pixel)
+    material = shown[1][surface.number.reshape(-1)[pixel].long()]
+    return _Seen(material, normalise(found[:, :3]), found[:, 4:7], found[:, 7:10], found[:, 10:11], found[:, 3:4])
 
 
 #                 skin  mouth gums tongue teeth eyes  eyes  hair  cloth horn
