@@ -20,6 +20,7 @@ from torch import Tensor
 from core.engine.attributes import INDEX
 from core.engine.faces import Choices, check_size, faces
 from core.engine.head import load_head
+from core.engine.moments import draw_alone
 from core.engine.people import draw_people
 
 SHARD_FACES = 256
@@ -49,6 +50,8 @@ class CacheConfig:
     pictures_each: int = 1
     """How many neighbouring seeds show one person, each in a moment and a shot of its own, and all but the first with
     another's hair, beard, glasses, hat and make-up: who somebody is does not lie in these."""
+    alone: bool = False
+    """Whether each face moves one controller only, whatever its moment."""
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -94,7 +97,7 @@ def fill_cache(
         end = min(start + SHARD_FACES, wanted.count)
         if not path.exists():
             seeds = range(wanted.first_seed + start, wanted.first_seed + end)
-            batch = faces(seeds, device, wanted.size, choose_people(list(seeds), wanted.pictures_each))
+            batch = faces(seeds, device, wanted.size, _choose(list(seeds), wanted))
             kept = {name: getattr(batch, name).float().cpu().contiguous() for name in KEPT}
             kept["pixels"] = batch.pixels.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu().contiguous()
             kept["segmentation"] = batch.segmentation.cpu().contiguous()
@@ -105,6 +108,13 @@ def fill_cache(
         if report is not None:
             report(end, wanted.count)
     return FacesCache(folder)
+
+
+def _choose(seeds: list[int], config: CacheConfig) -> Choices | None:
+    people = choose_people(seeds, config.pictures_each)
+    if not config.alone:
+        return people
+    return replace(people or Choices(), controllers=draw_alone(torch.tensor(seeds)))
 
 
 def choose_people(seeds: list[int], pictures_each: int) -> Choices | None:

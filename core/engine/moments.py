@@ -133,6 +133,14 @@ def draw_moments(seeds: Tensor) -> Moments:
     return Moments(_look(draws, mixed.clamp(0, 1)), _turn(draws), draws.normal("body yaw").clamp(-2, 2) * 0.26)
 
 
+def draw_alone(seeds: Tensor) -> Tensor:
+    """Controllers (B, 130) of these seeds of which just one is moved, to 0.5 at least: what each does by itself."""
+    draws = Draws(seeds)
+    made = torch.zeros(len(seeds), len(NAMES), device=seeds.device)
+    chosen = draws.pick("alone", len(NAMES))
+    return made.scatter(1, chosen[:, None], draws.uniform("alone strength", 0.5, 1.0)[:, None])
+
+
 def _look(draws: Draws, controllers: Tensor) -> Tensor:
     """Both eyes look the same way; pupils and lids follow a little."""
     made = controllers.clone()

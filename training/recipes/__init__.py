@@ -9,13 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
-from training.recipes import face, garment, head, judge, perceptual
+from training.recipes import expression, face, garment, head, judge, perceptual
 from training.spec import RunSpec
 
 Factory = Callable[[RunSpec], Recipe]
 Fit = Callable[[Path, Path], dict[str, float]]
 
 RECIPES: dict[str, dict[str, Factory]] = {
+    "expression": {
+        "converter": expression.make_converter_recipe,
+        "regressor": expression.make_regressor_recipe,
+    },
     "face": {
         "finder": face.make_finder_recipe,
         "landmarks": face.make_landmark_recipe,

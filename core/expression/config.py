@@ -1,0 +1,64 @@
+"""Shapes of the expression room's networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FEATURE_SHRINK = 32
+"""An encoder's features are this much smaller than its picture: five halvings, which five up-samplings undo."""
+
+
+@dataclass(frozen=True)
+class ConverterConfig:
+    """The encoder and every decoder behind it."""
+
+    size: int = 256
+    """Side of the pictures: 256 -> 8 x 8 features."""
+    width: int = 64
+    """Channels of the encoder's first stage; 64 is ResNet-34 itself."""
+    characters: tuple[str, ...] = ("juno", "fen")
+    """One first decoder each."""
+    sources: tuple[str, ...] = ("photo",)
+    """One second decoder for each kind of picture that drives."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "characters", tuple(self.characters))
+        object.__setattr__(self, "sources", tuple(self.sources))
+        if self.size % FEATURE_SHRINK or self.width % 4:
+            raise ValueError(f"A converter wants a size divisible by 32 and a width divisible by 4, not {self}.")
+        if not self.characters or set(self.characters) & {*self.sources, "encoder"}:
+            raise ValueError(f"Decoders want at least one character, and names of their own, not {self}.")
+
+    @classmethod
+    def small(cls) -> ConverterConfig:
+        """Half the channels at 128 px."""
+        return cls(128, 32)
+
+    @classmethod
+    def tiny(cls) -> ConverterConfig:
+        """For tests."""
+        return cls(32, 4)
+
+
+@dataclass(frozen=True)
+class RegressorConfig:
+    """One character's virtual picture to the 130 controllers."""
+
+    size: int = 256
+    width: int = 64
+    """64 is ResNet-50 itself."""
+    character: str = "juno"
+
+    def __post_init__(self) -> None:
+        if self.size % FEATURE_SHRINK or self.width < 4:
+            raise ValueError(f"A regressor wants a size divisible by 32 and a width of 4 or more, not {self}.")
+
+    @classmethod
+    def small(cls) -> RegressorConfig:
+        """Half the channels at 128 px."""
+        return cls(128, 32)
+
+    @classmethod
+    def tiny(cls) -> RegressorConfig:
+        """For tests."""
+        return cls(32, 4)

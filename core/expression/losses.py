@@ -1,0 +1,42 @@
+"""Losses of the expression room: controllers part by part, and pictures weighted by where expressions show."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from core.engine.controllers import NAMES, PARTS, places
+
+
+@functools.lru_cache(maxsize=4)
+def _shares(device: str) -> Tensor:
+    """(130) weights that let each part count alike."""
+    shares = torch.zeros(len(NAMES), device=device)
+    for part in PARTS:
+        at = places(part)
+        shares[at] = 1.0 / (len(PARTS) * len(at))
+    return shares
+
+
+def part_error(read: Tensor, true: Tensor) -> Tensor:
+    """Squared error of controllers N x 130, each part counting alike."""
+    return ((read - true).square() * _shares(str(read.device))).sum(1).mean()
+
+
+def whole_error(read: Tensor, true: Tensor) -> Tensor:
+    """Squared error over all controllers alike."""
+    return (read - true).square().mean()
+
+
+def restless(pictures: Tensor) -> Tensor:
+    """Where pictures N x 3 x S x S of one character differ: weights 1 x 1 x S x S of mean 1, a third of it everywhere."""
+    spread = pictures.std(0, keepdim=True).mean(1, keepdim=True)
+    return (1.0 + 2.0 * spread / spread.mean().clamp_min(1e-6)) / 3.0
+
+
+def weighted_difference(drawn: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean absolute difference of pictures, by place weighted where weights are given."""
+    apart = (drawn - target).abs()
+    return apart.mean() if weight is None else (apart * weight).mean()

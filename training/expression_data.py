@@ -1,0 +1,162 @@
+"""What the expression room learns from: engine people, and characters drawn with the very same controllers.
+
+With a folder everything is drawn once and kept there: ``photos`` and ``alone`` (one controller moved) of people, and of
+each character the pictures with those faces' controllers, also mirrored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.engine.characters import CHARACTERS, draw_character, load_character
+from core.engine.controllers import MIRROR
+from core.engine.faces import Choices, faces
+from core.engine.faces_cache import SHARD_FACES, CacheConfig, FacesCache, fill_cache
+from core.engine.moments import draw_alone, draw_moments
+from core.face.align import ROOM
+from training.face_data import Spread, cut, draw_squares, spoil
+
+PHOTO_SIZE, TRAIN_SEED, VALIDATION_SEED = 160, 0, 900_000_000
+ALONE_SHARE = 0.3
+"""How many faces move one controller only."""
+VALIDATED = 256
+CROP_ROOM = ROOM
+JITTER = Spread(0.035, 0.05, 4.0)
+"""How well a follower places its crops, with something to spare."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Faces and what they do."""
+
+    photos: Tensor
+    """N x 3 x S x S crops, as a camera gives them."""
+    clean: Tensor
+    """The same unspoilt."""
+    controllers: Tensor
+    index: Tensor
+    """Where each face's virtual pictures stand."""
+    mirrored: Tensor
+
+
+class ExpressionData:
+    """Pairs of people and characters, by step."""
+
+    def __init__(self, folder: Path | None, counts: tuple[int, int], size: int, seed: int, device: str = "cpu") -> None:
+        """``counts``: faces of all kinds, faces with one controller moved."""
+        self._folder, self._size, self._seed, self._device = folder, size, seed, device
+        self._counts = counts
+        self._caches = [] if folder is None else [_open(folder, name, counts[i]) for i, name in enumerate(_NAMES)]
+        self._virtual: dict[tuple[str, int, int], Tensor] = {}
+
+    def pairs(self, step: int, count: int, share: int = 1) -> Pairs:
+        """The people of a step; ``share`` tells apart several draws of one step."""
+        draw = torch.Generator().manual_seed(hash((self._seed, step, share, 31)) & 0x7FFFFFFF)
+        single = torch.rand(count, generator=draw) < ALONE_SHARE
+        every, alone = self._counts
+        index = torch.where(
+            single,
+            every + torch.randint(alone, (count,), generator=draw),
+            torch.randint(every, (count,), generator=draw),
+        )
+        mirrored = torch.rand(count, generator=draw) < 0.5
+        return self._cut(self._people(index, TRAIN_SEED), index, mirrored, draw)
+
+    def validate(self) -> tuple[Pairs, dict[str, Tensor]]:
+        """People of the validation band, and what each character looks like when it does what they do."""
+        draw = torch.Generator().manual_seed(0)
+        seeds = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED)
+        moved = torch.where((seeds % 3 == 2)[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
+        batch = faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved))
+        found = {"pixels": batch.pixels.cpu(), "landmarks": batch.landmarks.cpu(), "controllers": moved}
+        pairs = self._cut(found, seeds, torch.zeros(VALIDATED, dtype=torch.bool), draw, learning=False)
+        return pairs, {name: draw_virtual(name, moved, self._size) for name in CHARACTERS}
+
+    def virtual(self, name: str, pairs: Pairs) -> Tensor:
+        """The character with the controllers of these faces, N x 3 x S x S."""
+        if self._folder is None:
+            return draw_virtual(name, pairs.controllers, self._size, self._device).cpu()
+        rows = [
+            self._shard(name, int(i))[int(flip), int(i) % SHARD_FACES]
+            for i, flip in zip(self._place(pairs.index), pairs.mirrored, strict=True)
+        ]
+        return torch.stack(rows).float().div_(127.5).sub_(1)
+
+    def virtual_at_rest(self, names: tuple[str, ...]) -> dict[str, Tensor]:
+        """Each character doing nothing."""
+        return {name: draw_virtual(name, torch.zeros(1, len(MIRROR)), self._size) for name in names}
+
+    def _people(self, index: Tensor, first: int) -> dict[str, Tensor]:
+        if self._folder is None:
+            alone = index >= self._counts[0]
+            seeds = first + index
+            moved = torch.where(alone[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
+            batch = faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved))
+            return {"pixels": batch.pixels.cpu(), "landmarks": batch.landmarks.cpu(), "controllers": moved}
+        every = self._counts[0]
+        rows = [
+            self._caches[int(i >= every)].read(torch.tensor([int(i) - every * int(i >= every)])) for i in index.tolist()
+        ]
+        return {key: torch.cat([row[key] for row in rows]) for key in ("pixels", "landmarks", "controllers")}
+
+    def _cut(
+        self, found: dict[str, Tensor], index: Tensor, mirrored: Tensor, draw: torch.Generator, learning: bool = True
+    ) -> Pairs:
+        squares = draw_squares(found["landmarks"], CROP_ROOM, JITTER if learning else Spread(0, 0, 0), draw)
+        squares[:, 3] += roll_of(found["landmarks"])
+        clean = cut(found["pixels"], squares, self._size, mirrored)
+        moved = found["controllers"]
+        moved = torch.where(mirrored[:, None], moved[:, list(MIRROR)], moved)
+        return Pairs(spoil(clean, draw, cover=0.15, amount=0.6) if learning else clean, clean, moved, index, mirrored)
+
+    def _place(self, index: Tensor) -> Tensor:
+        """Faces that move one controller stand behind all others, from a whole shard on."""
+        every = self._counts[0]
+        behind = -(-every // SHARD_FACES) * SHARD_FACES
+        return torch.where(index >= every, index - every + behind, index)
+
+    def _shard(self, name: str, place: int) -> Tensor:
+        """Virtual pictures 2 x faces x 3 x S x S (as they are, mirrored) beside the shard of faces that holds a place."""
+        assert self._folder is not None
+        behind = -(-self._counts[0] // SHARD_FACES) * SHARD_FACES
+        which, start = int(place >= behind), place // SHARD_FACES * SHARD_FACES - (behind if place >= behind else 0)
+        key = (name, which, start)
+        if key not in self._virtual:
+            path = self._folder / f"{name}-{self._size}" / f"{_NAMES[which]}-{start:09d}.safetensors"
+            if not path.exists():
+                end = min(start + SHARD_FACES, len(self._caches[which]))
+                moved = self._caches[which].read(torch.arange(start, end))["controllers"]
+                both = [draw_virtual(name, made, self._size) for made in (moved, moved[:, list(MIRROR)])]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial = path.with_suffix(".partial")
+                save_file({"pixels": torch.stack(both).add(1).mul(127.5).round().to(torch.uint8)}, partial)
+                partial.replace(path)
+            self._virtual[key] = load_file(path)["pixels"]
+        return self._virtual[key]
+
+
+_NAMES = ("photos", "alone")
+
+
+def _open(folder: Path, name: str, count: int) -> FacesCache:
+    if (folder / name / "cache.json").is_file():
+        cache = FacesCache(folder / name)
+        if len(cache) >= count and cache.config.alone == (name == "alone"):
+            return cache
+    return fill_cache(folder / name, CacheConfig(TRAIN_SEED, count, PHOTO_SIZE, alone=name == "alone"))
+
+
+def draw_virtual(name: str, controllers: Tensor, size: int, device: str = "cpu") -> Tensor:
+    """The character as the converter draws it: from the front, in studio light on paper."""
+    return draw_character(load_character(name, device), controllers.to(device), size=size).pixels
+
+
+def roll_of(landmarks: Tensor) -> Tensor:
+    """How far (N) the line through the eyes is turned, radians: crops are taken level with the eyes."""
+    across = landmarks[:, 42:48].mean(1) - landmarks[:, 36:42].mean(1)
+    return torch.atan2(across[:, 1], across[:, 0])

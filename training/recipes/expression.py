@@ -1,0 +1,236 @@
+"""How the expression room learns: ``converter`` (encoder and decoders together) and ``regressor`` (one character's)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from core import checkpoints
+from core.engine.controllers import NAMES, PARTS, places
+from core.expression.config import ConverterConfig, RegressorConfig
+from core.expression.losses import part_error, restless, weighted_difference, whole_error
+from core.expression.networks import Regressor, make_converter
+from core.image import contact_sheet, to_pixels
+from training.expression_data import ExpressionData, Pairs, draw_virtual
+from training.recipe import Phase
+from training.task import cosine
+
+if TYPE_CHECKING:
+    from core.image import Pixels
+    from training.spec import RunSpec
+
+COUNTS = (16_384, 4_096)
+SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
+SHOWN = 8
+
+
+def _data(request: RunSpec, size: int) -> ExpressionData:
+    counts = int(request.options.get("count", COUNTS[0])), int(request.options.get("alone", COUNTS[1]))
+    device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
+    return ExpressionData(Path(request.data) if request.data else None, counts, size, request.seed, device)
+
+
+def _config(request: RunSpec, kind: Any) -> Any:
+    if "config" in request.options:
+        return kind(**request.options["config"])
+    return {"tiny": kind.tiny, "small": kind.small}.get(request.preset, kind)()
+
+
+class ConverterRecipe:
+    """L1 of each side, and of the character's true picture where the engine drew both; options ``rate``, ``batch``.
+
+    A head that reads the controllers from the encoder's features learns along and is thrown away: it makes the encoder
+    look at what moves.
+    """
+
+    subject, name, round_size = "expression", "converter", 10_000
+    published: tuple[str, ...]
+    compiled = ("encoder",)
+    protocol = "256 engine people of the validation band: mean absolute difference of the character's picture, of 255"
+
+    def __init__(self, request: RunSpec) -> None:
+        torch.manual_seed(request.seed)
+        self.config: ConverterConfig = _config(request, ConverterConfig)
+        self.modules: dict[str, nn.Module] = make_converter(self.config)
+        self.published = tuple(self.modules)
+        channels = self.config.width * 8
+        self.modules["aid"] = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels * (self.config.size // 32) ** 2, len(NAMES))
+        )
+        self.averaged = dict.fromkeys(self.modules, 4_000.0)
+        self.batch_size = int(request.options.get("batch", 32 if request.preset != "full" else 64))
+        steps, rate = request.steps, float(request.options.get("rate", 4e-4))
+        self.phases = (
+            Phase("all", tuple(self.modules), rate, (0.9, 0.99), clip=5.0, schedule=lambda step: cosine(step, steps)),
+        )
+        self.sources = dict(SOURCES)
+        self.data = _data(request, self.config.size)
+        self._weights: dict[str, Tensor] = {}
+        self._validation: tuple[Pairs, dict[str, Tensor]] | None = None
+
+    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
+        """People with the character of this step doing the same, and half as many pictures of the character alone."""
+        name = self.config.characters[step % len(self.config.characters)]
+        pairs = self.data.pairs(step, self.batch_size)
+        alone = self.data.virtual(name, self.data.pairs(step, self.batch_size, share=2))
+        whole = {
+            "photos": pairs.photos,
+            "clean": pairs.clean,
+            "controllers": pairs.controllers,
+            "truth": self.data.virtual(name, pairs),
+            "alone": alone,
+        }
+        if name not in self._weights:
+            self._weights[name] = restless(whole["alone"])
+        return {key: value[part * size : part * size + size] for key, value in whole.items()}
+
+    def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Terms of a batch."""
+        del phase
+        name = self.config.characters[step % len(self.config.characters)]
+        weight = self._weights[name].to(batch["photos"].device)
+        count = len(batch["photos"])
+        alone = batch["alone"][: (count + 1) // 2]
+        features = self.modules["encoder"](torch.cat((batch["photos"], alone)))
+        virtual = self.modules[name](features)
+        photo = self.modules[self.config.sources[0]](features[:count])
+        read = self.modules["aid"](features[:count]).sigmoid()
+        return {
+            "paired": 2.0 * weighted_difference(virtual[:count], batch["truth"], weight),
+            "virtual": 0.5 * weighted_difference(virtual[count:], alone, weight),
+            "photo": 0.5 * weighted_difference(photo, batch["clean"]),
+            "controllers": 10.0 * part_error(read, batch["controllers"]),
+        }
+
+    def measure(self) -> dict[str, float]:
+        """How far drawn characters are from true ones; do nothing: the character at rest."""
+        pairs, truth = self._held_back()
+        features = _run(self.modules["encoder"], pairs.photos)
+        rest = self.data.virtual_at_rest(self.config.characters)
+        scores: dict[str, float] = {}
+        for name in self.config.characters:
+            drawn = _run(self.modules[name], features)
+            scores[f"difference_{name}"] = float((drawn - truth[name]).abs().mean() * 127.5)
+            scores[f"rest_{name}"] = float((rest[name] - truth[name]).abs().mean() * 127.5)
+        mean = sum(scores[f"difference_{name}"] for name in self.config.characters) / len(self.config.characters)
+        return {"validation": mean, **scores}
+
+    def preview(self) -> Pixels:
+        """People, what is drawn of each side, and the truth."""
+        pairs, truth = self._held_back()
+        features = _run(self.modules["encoder"], pairs.photos[:SHOWN])
+        rows = [pairs.photos[:SHOWN], _run(self.modules[self.config.sources[0]], features)]
+        for name in self.config.characters:
+            rows += [_run(self.modules[name], features), truth[name][:SHOWN]]
+        return contact_sheet([pixels for row in rows for pixels in to_pixels(row)], SHOWN)
+
+    def _held_back(self) -> tuple[Pairs, dict[str, Tensor]]:
+        if self._validation is None:
+            self._validation = self.data.validate()
+        return self._validation
+
+
+class RegressorRecipe:
+    """Controllers from a character's picture. Options: ``character``, ``loss`` (``parts`` or ``whole``), ``rate``, and
+    ``converter``: a checkpoint's folder; then a half of the pictures are what it draws from engine people."""
+
+    subject, round_size = "expression", 10_000
+    compiled = ("regressor",)
+    protocol = "256 virtual pictures with expressions of the validation band: mean error of a part's controllers"
+
+    def __init__(self, request: RunSpec) -> None:
+        torch.manual_seed(request.seed)
+        self.config: RegressorConfig = _config(request, RegressorConfig)
+        if "character" in request.options:
+            self.config = RegressorConfig(self.config.size, self.config.width, str(request.options["character"]))
+        self.name = f"regressor_{self.config.character}"
+        self.modules: dict[str, nn.Module] = {"regressor": Regressor(self.config)}
+        self.published = ("regressor",)
+        self.averaged = {"regressor": 4_000.0}
+        self.batch_size = int(request.options.get("batch", 48))
+        self._error = whole_error if request.options.get("loss") == "whole" else part_error
+        steps, rate = request.steps, float(request.options.get("rate", 1e-3))
+        self.phases = (
+            Phase("regressor", ("regressor",), rate, weight_decay=1e-4, clip=5.0, schedule=lambda s: cosine(s, steps)),
+        )
+        self.sources = dict(SOURCES)
+        self.data = _data(request, self.config.size)
+        self._converter = _load_converter(request.options.get("converter"), self.config)
+        self._validation: tuple[Pairs, dict[str, Tensor]] | None = None
+
+    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
+        """Virtual pictures, a little blurred and moved as a decoder's are, with what made them."""
+        pairs = self.data.pairs(step, self.batch_size)
+        pictures = self.data.virtual(self.config.character, pairs)
+        draw = torch.Generator().manual_seed(hash((step, 41)) & 0x7FFFFFFF)
+        half = nn.functional.avg_pool2d(pictures, 2)
+        soft = nn.functional.interpolate(half, pictures.shape[2:], mode="bilinear", align_corners=False)
+        pictures = pictures.lerp(soft, torch.rand(len(pictures), 1, 1, 1, generator=draw))
+        pictures = pictures + 0.06 * torch.rand(len(pictures), 1, 1, 1, generator=draw) * torch.randn(
+            pictures.shape, generator=draw
+        )
+        if self._converter is not None:
+            kept = len(pictures) // 2
+            pictures = torch.cat((pictures[:kept], _run(self._converter, pairs.photos[kept:])))
+        whole = {"pictures": pictures, "controllers": pairs.controllers}
+        return {key: value[part * size : part * size + size] for key, value in whole.items()}
+
+    def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Squared error, each part counting alike unless asked otherwise."""
+        del phase, step
+        return {"controllers": 10.0 * self._error(self.modules["regressor"](batch["pictures"]), batch["controllers"])}
+
+    def measure(self) -> dict[str, float]:
+        """Mean absolute error of each part's controllers, beside that of saying nothing moves."""
+        pairs, truth = self._held_back()
+        read = _run(self.modules["regressor"], truth[self.config.character])
+        scores = {part: float((read - pairs.controllers)[:, places(part)].square().mean().sqrt()) for part in PARTS}
+        still = sum(float(pairs.controllers[:, places(part)].square().mean().sqrt()) for part in PARTS) / len(PARTS)
+        return {"validation": sum(scores.values()) / len(PARTS), "still": still, **scores}
+
+    def preview(self) -> Pixels:
+        """Virtual pictures above the character with the controllers that were read from them."""
+        _, truth = self._held_back()
+        shown = truth[self.config.character][:SHOWN]
+        again = draw_virtual(self.config.character, _run(self.modules["regressor"], shown), self.config.size)
+        return contact_sheet([*to_pixels(shown), *to_pixels(again)], SHOWN)
+
+    def _held_back(self) -> tuple[Pairs, dict[str, Tensor]]:
+        if self._validation is None:
+            self._validation = self.data.validate()
+        return self._validation
+
+
+def _load_converter(folder: object, config: RegressorConfig) -> nn.Module | None:
+    """Encoder and this character's decoder of a checkpoint, frozen."""
+    if folder is None:
+        return None
+    path = Path(str(folder))
+    card = checkpoints.read_card(path)
+    shape = ConverterConfig(**card.config)
+    if shape.size != config.size:
+        raise checkpoints.CheckpointMismatch(f"{path} draws {shape.size} px, this regressor reads {config.size} px.")
+    modules = make_converter(shape)
+    weights = checkpoints.load(checkpoints.Found(path, card, path), ("encoder", config.character))
+    for name in ("encoder", config.character):
+        checkpoints.fill(modules[name], weights[name], f"{path} ({name})")
+    return nn.Sequential(modules["encoder"], modules[config.character]).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def _run(network: nn.Module, pictures: Tensor) -> Tensor:
+    device = next(network.parameters()).device
+    return torch.cat([network(part.to(device)).float().cpu() for part in pictures.split(32)])
+
+
+def make_converter_recipe(request: RunSpec) -> ConverterRecipe:
+    """Encoder and all decoders."""
+    return ConverterRecipe(request)
+
+
+def make_regressor_recipe(request: RunSpec) -> RegressorRecipe:
+    """One character's regressor."""
+    return RegressorRecipe(request)
