@@ -109,6 +109,22 @@ def _configure_characters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--framing", default="face", help="face or bust")
 
 
+def draw_figures(asked: argparse.Namespace) -> str:
+    """People in garments on a sheet, with labels, or both."""
+    from core.engine.export import read_seed_range
+    from core.engine.figure_export import write_figures
+
+    if asked.output is None and asked.export is None:
+        raise BadSettings("Say where the figures go: -o SHEET.png, or --export DIR, or both.")
+    seeds = read_seed_range(asked.seeds)
+
+    def report(done: int, whole: int) -> None:
+        print(f"\r{done} of {whole} figures", end="" if done < whole else "\n", file=sys.stderr, flush=True)
+
+    count = write_figures(seeds, asked.output, asked.export, asked.size, asked.device, report)
+    return f"{count} people in garments that nobody sewed: {' and '.join(str(p) for p in (asked.output, asked.export) if p)}"
+
+
 SUBJECTS: dict[str, Subject] = {
     "faces": Subject(
         "draw people who do not exist, with labels",
@@ -125,6 +141,12 @@ SUBJECTS: dict[str, Subject] = {
     ),
     "garments": Subject(
         "draw flat-lay garments", "likeness engine garments --seeds 0-15 -o garments.png", draw_garments
+    ),
+    "figures": Subject(
+        "draw people who wear garments, with labels",
+        "likeness engine figures --seeds 0-11 -o figures.png",
+        draw_figures,
+        export="pictures with all labels (masks, part map, surface map, depth, joints, anchors)",
     ),
 }
 
