@@ -126,6 +126,25 @@ def test_brows_and_lashes_ride_on_the_skin_and_hair_stays_on_the_skull(
     assert max(float(step(firm, name).max()) for name in NAMES) < 1e-9
 
 
+def test_a_smile_lifts_the_corners_of_the_mouth_and_a_frown_drops_them(character: Character) -> None:
+    poses = torch.stack([make_pose({}), make_pose({"mouth_smile": 1.0}), make_pose({"mouth_frown": 1.0})])
+    marks = character.vertices(poses)[:, character.landmark_numbers, 1]
+    corner = marks[:, [48, 54]].mean(1) - marks[:, [51, 57]].mean(1)
+    assert float(corner[1]) > float(corner[0]) + 0.004
+    assert float(corner[2]) < float(corner[0]) - 0.003
+
+
+def test_the_tongue_comes_out_between_open_lips(character: Character) -> None:
+    vertices = character.vertices(
+        torch.stack([make_pose({"jaw_open": 0.5}), make_pose({"jaw_open": 0.5, "tongue_out": 1.0})])
+    )
+    tongue = character.head.part == character.head.part_names.index("tongue")
+    lip = vertices[:, character.landmark_numbers[66], 2]
+    tip = vertices[:, : len(tongue)][:, tongue, 2].amax(1)
+    assert float(tip[0]) < float(lip[0])
+    assert float(tip[1]) > float(lip[1]) + 0.003
+
+
 def test_a_mirrored_pose_is_the_mirrored_shape(character: Character) -> None:
     controllers, _ = character_moments(range(900_000_000, 900_000_004))
     head, count = character.head, len(character.head.neutral)

@@ -22,8 +22,6 @@ MATERIALS = ("skin", "mouth", "gums", "tongue", "teeth", "eye_left", "eye_right"
 
 
 FRONT_DEGREES = 26.0
-LID_TRAVEL = {"eye_blink": 1.15, "eye_closed": 1.08}
-"""How much farther lids go than a person's: the coarse mesh of a large eye must not show through them."""
 PUPIL_GROWTH = 0.45
 """By how much the middle of a pupil spreads at ``pupil_dilate`` 1, and draws together at ``pupil_constrict`` 1."""
 
@@ -65,6 +63,11 @@ class Character:
     eyes: EyeLook
     ease: Tensor
     """(130) where each controller of the head stands when the character's is 0: wider eyes, a hint of a smile."""
+    strength: Tensor
+    """(130) where it stands when the character's is 1: drawn faces say things louder, and large lids go farther."""
+    accent_places: Tensor
+    accents: Tensor
+    """(K) controllers that do more than on a person, and (K, 10387 x 3) what, metres on the mean head."""
     pupil_spread: Tensor
     """(2, E, 3) how far the vertices of each eye (in its own frame) go when the pupil is widest, metres on the mean head."""
     rest: Tensor
@@ -105,8 +108,9 @@ class Character:
 
     def vertices(self, controllers: Tensor) -> Tensor:
         """Controllers (N, 130, each 0..1) to vertices (N, V, 3), metres: x to its left, y up, z forward."""
-        count = len(controllers)
-        plain = self.head.move(self.head.neutral.expand(count, -1, -1), ease_in(self.ease, controllers))
+        eased = ease_in(self.ease, self.strength, controllers)
+        plain = self.head.move(self.head.neutral.expand(len(controllers), -1, -1), eased)
+        plain += (eased[:, self.accent_places] @ self.accents).reshape(plain.shape)
         self._widen_pupils(plain, controllers)
         return self.ride(self.warp.apply(plain))
 
@@ -151,16 +155,14 @@ def make_pose(weights: Mapping[str, float]) -> Tensor:
     return pose
 
 
-def ease_in(ease: Tensor, controllers: Tensor) -> Tensor:
-    """Controllers (N, 130) of the head for those of a character: from its own rest to 1, and lids that still shut."""
-    made = ease + (1 - ease) * controllers
+def ease_in(ease: Tensor, strength: Tensor, controllers: Tensor) -> Tensor:
+    """Controllers (N, 130) of the head for those of a character: from its rest to its most, and lids that still shut."""
+    made = ease + (strength - ease) * controllers
     for side in ("left", "right"):
         shut = controllers[:, [names_of.INDEX[f"{name}_{side}"] for name in ("eye_blink", "eye_closed")]].amax(1)
         for name in ("upper_lid_raise_inner", "upper_lid_raise_outer", "lower_lid_drop"):
             at = names_of.INDEX[f"{name}_{side}"]
             made[:, at] = made[:, at] - ease[at] * (1 - controllers[:, at]) * shut
-        for name, travel in LID_TRAVEL.items():
-            made[:, names_of.INDEX[f"{name}_{side}"]] *= travel
     return made
 
 
@@ -186,6 +188,22 @@ def smooth_normals(head: Head, vertices: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Accent:
+    """A soft push that a controller brings along: about a place of the mean head, metres; lips that meet go together."""
+
+    controller: str
+    centre: tuple[float, float, float]
+    width: tuple[float, float, float]
+    shift: tuple[float, float, float]
+
+    def displacements(self, head: Head) -> Tensor:
+        """(10387, 3); eyes and teeth stay."""
+        arm = (head.neutral - head.neutral.new_tensor(self.centre)) / head.neutral.new_tensor(self.width)
+        soft = (head.part == 0) | (head.part == head.part_names.index("mouth"))
+        return (torch.exp(-arm.square().sum(1)) * soft)[:, None] * head.neutral.new_tensor(self.shift)
+
+
+@dataclass(frozen=True)
 class Look:
     """What makes a character out of the mean head."""
 
@@ -194,6 +212,9 @@ class Look:
     eyes: EyeLook
     ease: dict[str, float]
     """Resting controllers; without a side, both."""
+    strength: dict[str, float]
+    """What a full controller is, where it is not 1."""
+    accents: Sequence[Accent]
     colours: Tensor
     """(10387, 3) linear."""
     extras: Sequence[Extra]
@@ -204,8 +225,11 @@ class Look:
 def assemble(head: Head, look: Look) -> Character:
     """The head and its extras as one character."""
     count = len(head.neutral)
-    ease = make_pose(look.ease).to(head.device)
-    neutral = head.move(head.neutral[None], ease[None])[0]
+    ease, strength = make_pose(look.ease).to(head.device), make_pose(look.strength).to(head.device)
+    strength = torch.where(strength == 0, 1.0, strength)
+    accents = torch.stack([accent.displacements(head).reshape(-1) for accent in look.accents])
+    accent_places = torch.tensor([names_of.INDEX[accent.controller] for accent in look.accents], device=head.device)
+    neutral = head.move(head.neutral[None], ease[None])[0] + (ease[accent_places] @ accents).reshape(-1, 3)
     own = look.warp.apply(neutral)
     solids = [extra.solid for extra in look.extras]
 
@@ -239,6 +263,9 @@ def assemble(head: Head, look: Look) -> Character:
         warp=look.warp.fit(head.neutral),
         eyes=look.eyes,
         ease=ease,
+        strength=strength,
+        accent_places=accent_places,
+        accents=accents,
         pupil_spread=_pupil_spread(head, look.eyes.iris),
         rest=rest,
         triangles=joined,

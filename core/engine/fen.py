@@ -10,6 +10,8 @@ from core.engine.character import Extra, EyeLook, Look
 from core.engine.character_stage import colour_of
 from core.engine.head import Head
 from core.engine.makeup import (
+    CURVES,
+    LOUDER,
     Flesh,
     both_sides,
     lay,
@@ -38,7 +40,7 @@ PULLS = (
     Pull((0.062, -0.018, 0.045), 0.005, 0.060, shift=(0.014, -0.002, 0.004), paired=True),
     Pull((0.0, -0.120, -0.010), 0.040, 0.120, scale=(0.80, 1.0, 0.84)),
 )  # fmt: skip
-EASE = {"upper_lid_raise_inner": 0.5, "upper_lid_raise_outer": 0.5, "lower_lid_drop": 0.25, "mouth_smile": 0.18}
+EASE = {"upper_lid_raise_inner": 0.5, "upper_lid_raise_outer": 0.5, "lower_lid_drop": 0.25, "mouth_smile": 0.2}
 EYES = EyeLook(
     outer=(0.32, 0.085, 0.010), inner=(0.85, 0.46, 0.05), white=(0.80, 0.80, 0.76), iris=0.60, pupil=0.25, slit=1.7
 )
@@ -58,7 +60,7 @@ def make_look(head: Head) -> Look:
         Extra("fur", join(fur), "hair"),
         *make_bust("#c9662a", "#27465f", girth=0.86),
     ]
-    return Look("fen", warp, EYES, EASE, paint(head), extras, under_collar(head))
+    return Look("fen", warp, EYES, EASE, LOUDER, CURVES, paint(head), extras, under_collar(head))
 
 
 def paint(head: Head) -> Tensor:

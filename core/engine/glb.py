@@ -197,7 +197,7 @@ def _primitive(
     else:
         sky = of(character.visibility.sky)[:, None] if surface.name not in {"mouth", "teeth"} else 1.0
         colours = of(character.colours)
-        shaded = colours * (0.25 + 0.75 * sky) ** (1 - 0.4 * colours)  # creases stay darker without a shadow
+        shaded = colours * (0.5 + 0.5 * sky) ** (1 - 0.4 * colours)  # creases stay darker without a shadow
         attributes = _attributes(document, of(character.rest) / UNIT_METRES, of(character.rest_normals), shaded)
         material = _material(surface)
     number = document.add("materials", material)

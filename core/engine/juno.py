@@ -9,7 +9,19 @@ from torch import Tensor
 from core.engine.character import Extra, EyeLook, Look
 from core.engine.character_stage import colour_of
 from core.engine.head import Head
-from core.engine.makeup import Flesh, lay, make_brows, make_bust, make_lash_line, paint_flesh, spot, tint, under_collar
+from core.engine.makeup import (
+    CURVES,
+    LOUDER,
+    Flesh,
+    lay,
+    make_brows,
+    make_bust,
+    make_lash_line,
+    paint_flesh,
+    spot,
+    tint,
+    under_collar,
+)
 from core.engine.sculpture import Array, Lock, join, spline, sweep, unit
 from core.engine.warp import Pull, Warp
 
@@ -26,7 +38,7 @@ PULLS = (
     Pull((0.088, 0.015, -0.005), 0.020, 0.046, scale=(0.3, 0.8, 0.8), shift=(-0.012, 0.0, 0.0), paired=True),
     Pull((0.0, -0.120, -0.010), 0.040, 0.120, scale=(0.72, 1.0, 0.76)),
 )  # fmt: skip
-EASE = {"upper_lid_raise_inner": 0.55, "upper_lid_raise_outer": 0.6, "lower_lid_drop": 0.3, "mouth_smile": 0.22}
+EASE = {"upper_lid_raise_inner": 0.55, "upper_lid_raise_outer": 0.6, "lower_lid_drop": 0.3, "mouth_smile": 0.2}
 EYES = EyeLook(outer=(0.028, 0.120, 0.105), inner=(0.22, 0.52, 0.36), white=(0.86, 0.85, 0.84), iris=0.50, pupil=0.21)
 BROW_SHAPE = ((0, 0.0001), (0.05, 0.0026), (0.15, 0.0038), (0.55, 0.0041), (0.85, 0.0024), (1, 0.0001))
 SKIN, BLUSH, HAIR, TIPS, BROW = "#f2c3a6", "#e5806c", "#8f3a22", "#c4632f", "#6b2b1c"
@@ -41,7 +53,7 @@ def make_look(head: Head) -> Look:
         Extra("hair", join(_locks()), "hair"),
         *make_bust("#2c7a80", "#256a70"),
     ]
-    return Look("juno", warp, EYES, EASE, paint(head), extras, under_collar(head))
+    return Look("juno", warp, EYES, EASE, LOUDER, CURVES, paint(head), extras, under_collar(head))
 
 
 def paint(head: Head) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.engine.character import Extra
+from core.engine.character import Accent, Extra
 from core.engine.character_stage import colour_of
 from core.engine.head import Head
 from core.engine.sculpture import Array, Lock, Solid, ball, join, loft, mirrored, spline, sweep, unit
@@ -21,6 +21,24 @@ def tint(code: str) -> Array:
     return colour_of(code).numpy().astype(np.float64)
 
 
+LOUDER = {
+    "eye_blink": 1.15, "eye_closed": 1.08, "mouth_smile": 1.1, "mouth_frown": 1.2, "brow_inner_up": 1.5,
+    "brow_outer_up": 1.4, "brow_inner_down": 1.7, "brow_outer_down": 1.5, "brow_middle_up": 1.4, "mouth_grin": 1.25,
+    "cheek_raise": 1.25, "cheek_puff_lower": 1.3, "cheek_puff_upper": 1.3, "nose_wrinkle": 1.2,
+    "tongue_out": 2.0,
+    "upper_lip_raise": 1.6, "lower_lip_drop": 1.7,
+}  # fmt: skip
+"""What a full controller is for both characters, in full controllers of a person."""
+
+
+CURVES = tuple(
+    Accent(f"{name}_{side}", (sign * 0.026, -0.036, 0.100), (0.0125, 0.020, 0.030), (sign * out, up, -0.002))
+    for side, sign in (("left", 1.0), ("right", -1.0))
+    for name, out, up in (("mouth_smile", 0.002, 0.0145), ("mouth_frown", 0.0, -0.0065))
+)
+"""Corners of the mouth go up and down more than a person's."""
+
+
 @dataclass(frozen=True)
 class Flesh:
     """Colours of the inside of the mouth and of the lips, "#rrggbb"."""
@@ -28,7 +46,7 @@ class Flesh:
     lips: str
     mouth: str = "#7c2f35"
     gums: str = "#c4696a"
-    tongue: str = "#dd7674"
+    tongue: str = "#ea8c8a"
     teeth: str = "#fbf6ec"
 
 
@@ -130,8 +148,8 @@ def make_bust(colour: str, collar: str, girth: float = 1.0, rise: float = 0.0) -
     """Shoulders in a knitted top with a rolled collar; they stay when the head turns."""
     profile = spline(
         [
-            (0.235, 0.125, -0.42), (0.220, 0.118, -0.36), (0.206, 0.108, -0.28), (0.190, 0.098, -0.225),
-            (0.150, 0.086, -0.178), (0.098, 0.074, -0.150), (0.068, 0.066, -0.128), (0.059, 0.060, -0.112),
+            (0.150, 0.100, -0.420), (0.158, 0.104, -0.350), (0.170, 0.104, -0.280), (0.176, 0.098, -0.232),
+            (0.160, 0.088, -0.192), (0.112, 0.076, -0.160), (0.072, 0.067, -0.134), (0.059, 0.060, -0.112),
         ],
         26,
     )  # fmt: skip
