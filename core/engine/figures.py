@@ -39,7 +39,7 @@ from core.engine.sensor import develop
 from core.engine.shots import Shots, draw_shots
 from core.engine.wardrobe import Layer, draw_layers
 
-CHUNK_PIXELS = {"cpu": 4 * 256**2, "cuda": 48 * 256**2}
+CHUNK_PIXELS = {"cpu": 8 * 256**2, "cuda": 48 * 256**2}
 _LEAST_EASE = {"bottom": 0.007, "top": 0.012, "outer": 0.022}
 
 

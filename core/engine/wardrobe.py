@@ -59,7 +59,7 @@ def draw_layers(
         outline_seeds=shifted(outlines),
         cloth_seeds=shifted(cloths),
         kind=[kind for _, _, kind in wanted],
-        supersample=1.25,
+        supersample=1.0,
     )
     held = shifted(own)
     assert held is not None
