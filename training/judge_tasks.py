@@ -31,6 +31,27 @@ def frame(found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> tu
     return squares, torch.rand(count, generator=draw) < 0.5 * learning
 
 
+def prepare_portraits(found: dict[str, Tensor], size: int, draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
+    """Whole portraits with their grades, as the attribute reader meets them."""
+    squares, mirrored = frame(found, draw, learning)
+    pictures = cut(found["pixels"], squares, size, mirrored)
+    grades = found["attributes"].clone()
+    turn = grades[:, INDEX["head_turn"]]
+    grades[:, INDEX["head_turn"]] = torch.where(mirrored, 1 - turn, turn)
+    return {"pictures": spoil(pictures, draw, cover=0.0, amount=MILD) if learning else pictures, "grades": grades}
+
+
+def prepare_crops(found: dict[str, Tensor], size: int, draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
+    """Tight crops with what is known of who they show, as the identity reader meets them."""
+    spread = Spread(0.05, 0.06, 8.0) if learning else Spread(0, 0, 0)
+    squares = draw_squares(found["landmarks"], IDENTITY_ROOM, spread, draw)
+    mirrored = torch.rand(len(squares), generator=draw) < 0.5 * learning
+    crops = cut(found["pixels"], squares, size, mirrored)
+    tone_age = found["attributes"][:, [INDEX["skin_tone"], INDEX["age"]]] * 3 - 1.5
+    known = torch.cat((found["identity"][:, :CODES_READ], tone_age), 1)
+    return {"crops": spoil(crops, draw, cover=0.0, amount=MILD) if learning else crops, "known": known}
+
+
 class AttributeTask:
     """Grades of whole portraits."""
 
@@ -44,12 +65,7 @@ class AttributeTask:
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
         """Pictures a little moved and spoilt, with their grades."""
-        squares, mirrored = frame(found, draw, learning)
-        pictures = cut(found["pixels"], squares, self.config.size, mirrored)
-        grades = found["attributes"].clone()
-        turn = grades[:, INDEX["head_turn"]]
-        grades[:, INDEX["head_turn"]] = torch.where(mirrored, 1 - turn, turn)
-        return {"pictures": spoil(pictures, draw, cover=0.0, amount=MILD) if learning else pictures, "grades": grades}
+        return prepare_portraits(found, self.config.size, draw, learning)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Squared error of the grades."""
@@ -81,13 +97,7 @@ class IdentityTask:
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
         """Tight crops and what is known of who they show."""
-        spread = Spread(0.05, 0.06, 8.0) if learning else Spread(0, 0, 0)
-        squares = draw_squares(found["landmarks"], IDENTITY_ROOM, spread, draw)
-        mirrored = torch.rand(len(squares), generator=draw) < 0.5 * learning
-        crops = cut(found["pixels"], squares, self.config.size, mirrored)
-        tone_age = found["attributes"][:, [INDEX["skin_tone"], INDEX["age"]]] * 3 - 1.5
-        known = torch.cat((found["identity"][:, :CODES_READ], tone_age), 1)
-        return {"crops": spoil(crops, draw, cover=0.0, amount=MILD) if learning else crops, "known": known}
+        return prepare_crops(found, self.config.size, draw, learning)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Each picture's other one among all, and the leading numbers of the engine's own code."""

@@ -5,6 +5,7 @@ Seeds of 1,000,000,000 and above only measure: nothing is ever decided by what i
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,10 +47,13 @@ class Row:
     """One score: a value per item (NaN where an item has none), and the do-nothing answer's."""
 
     values: Values
+    """(items,), or (items, columns) for ``middle`` to reduce."""
     baseline: Values | float | None = None
     better: str = "low"
-    middle: str = "mean"
-    """How items become one number: mean or median."""
+    middle: str | Callable[[Values], float] = "mean"
+    """How items become one number: mean, median, or a function of the items' rows."""
+    grouped: bool = True
+    """Whether its items are those that the groups tell apart."""
 
     def score(self, chosen: npt.NDArray[np.bool_] | None = None) -> float | None:
         """The number, over all items or some."""
@@ -79,6 +83,8 @@ def measure(asked: Asked) -> dict[str, Any]:
         "engine": measure_engine,
         "head": measure_head,
         "face": measure_face,
+        "judge": _elsewhere("measure_judge"),
+        "expression": _elsewhere("measure_expression"),
     }
     if asked.subject not in subjects:
         raise CannotMeasure(f"There is nothing to measure of {asked.subject!r}; there is {', '.join(subjects)}.")
@@ -97,13 +103,22 @@ def measure(asked: Asked) -> dict[str, Any]:
         "baselines": {key: None if row is None else row.baseline_score() for key, row in found.rows.items()},
         "interval": {key: list(_interval(row)) for key, row in found.rows.items() if row is not None},
         "groups": {
-            group: {key: row.score(chosen) for key, row in found.rows.items() if row is not None}
+            group: {key: row.score(chosen) for key, row in found.rows.items() if row is not None and row.grouped}
             for group, chosen in found.groups.items()
             if chosen.any()
         },
         "worst_group": _worst_groups(found),
         "notes": list(found.notes),
     }
+
+
+def _elsewhere(module: str) -> Callable[[Asked], Found]:
+    """The ``measure`` of a module of its own, imported when asked for."""
+
+    def measure_there(asked: Asked) -> Found:
+        return importlib.import_module(f"training.{module}").measure(asked)
+
+    return measure_there
 
 
 def table(report: dict[str, Any]) -> str:
@@ -197,7 +212,7 @@ def measure_face(asked: Asked) -> Found:
 
     reader, cascade = FaceReader.load(asked.roots), Cascade()
     if asked.data is not None:
-        pictures = _read_folder(asked.data, asked.count)
+        pictures = read_folder(asked.data, asked.count)
         found = np.array([float(bool(reader.find(pixels))) for pixels in pictures])
         alone = np.array([float(bool(cascade.find(pixels))) for pixels in pictures])
         return Found({"found": Row(found, alone, better="high"), "landmark_error_percent": None})
@@ -261,7 +276,7 @@ def _average_face() -> Values:
     return MEAN_FACE[0]
 
 
-def _read_folder(folder: Path, most: int | None) -> list[Any]:
+def read_folder(folder: Path, most: int | None) -> list[Any]:
     """Real pictures of a folder or of the tar files in it."""
     import io
     import tarfile
@@ -306,7 +321,9 @@ def record(report: dict[str, Any], folder: Path) -> None:
     partial.replace(folder / checkpoints.CARD)
 
 
-def _middle(values: Values, how: str) -> float | None:
+def _middle(values: Values, how: str | Callable[[Values], float]) -> float | None:
+    if callable(how):
+        return how(values) if len(values) else None
     known = values[~np.isnan(values)]
     if not known.size:
         return None
@@ -314,10 +331,14 @@ def _middle(values: Values, how: str) -> float | None:
 
 
 def _interval(row: Row) -> tuple[float, float]:
+    draw = np.random.default_rng(0)
+    if callable(row.middle):
+        chosen = draw.integers(0, len(row.values), (RESAMPLED // 5, len(row.values)))
+        low, high = np.percentile([row.middle(row.values[at]) for at in chosen], (2.5, 97.5))
+        return float(low), float(high)
     known = row.values[~np.isnan(row.values)]
     if not known.size:
         return float("nan"), float("nan")
-    draw = np.random.default_rng(0)
     picked = known[draw.integers(0, len(known), (RESAMPLED, len(known)))]
     middles = np.median(picked, axis=1) if row.middle == "median" else picked.mean(1)
     low, high = np.percentile(middles, (2.5, 97.5))
@@ -327,7 +348,7 @@ def _interval(row: Row) -> tuple[float, float]:
 def _worst_groups(found: Found) -> dict[str, str]:
     worst = {}
     for key, row in found.rows.items():
-        if row is None:
+        if row is None or not row.grouped:
             continue
         scores = {
             group: score

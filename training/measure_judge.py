@@ -1,0 +1,120 @@
+"""The judges' own held-out scores: how far their word can be trusted, by attribute, by distortion and by group."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from core import checkpoints
+from core.engine.attributes import KEYS
+from core.engine.faces import faces
+from core.engine.faces_cache import choose_people
+from core.image import to_tensor
+from training.face_data import PICTURES_EACH, SIZE
+from training.judge_tasks import overlap, pair_cosines, prepare_crops, prepare_portraits, regions, run
+from training.judges import SUBJECT, load_judge
+from training.measure import Asked, Found, Row, Values, face_groups
+from training.perceptual_task import DISTORTIONS, distort
+
+COUNT, GARMENTS = 320, 96
+
+
+def measure(asked: Asked) -> Found:
+    """All five judges; ``data`` (real garments with masks) adds the garment segmenter's score on those."""
+    seeds = asked.seeds(COUNT)
+    seeds = seeds[: max(PICTURES_EACH, len(seeds) // PICTURES_EACH * PICTURES_EACH)]
+    found = _draw(seeds, asked.device)
+    rows: dict[str, Row | None] = {}
+    rows |= _attribute_rows(asked, found)
+    rows |= _identity_rows(asked, found)
+    read = run(load_judge("head", asked.roots), found["pixels"]).argmax(1)
+    true = regions(found["segmentation"].long())
+    everything = torch.ones_like(read, dtype=torch.bool)
+    rows["head_iou"] = Row(
+        overlap(read == 1, true == 1).double().numpy(), overlap(everything, true == 1).double().numpy(), "high"
+    )
+    rows["distortions_ordered"] = _order(asked, found["pixels"])
+    groups = face_groups(found["attributes"].numpy(), KEYS)
+    whole = Found(
+        rows, groups, ("do nothing: the mean grade; tossing a coin; the whole picture; mean squared difference",)
+    )
+    return _with_garments(asked, whole)
+
+
+def _draw(seeds: list[int], device: str) -> dict[str, torch.Tensor]:
+    batch = faces(seeds, device, SIZE, choose_people(seeds, PICTURES_EACH))
+    names = ("pixels", "landmarks", "segmentation", "attributes", "identity")
+    return {name: getattr(batch, name).float().cpu() for name in names}
+
+
+def _attribute_rows(asked: Asked, found: dict[str, torch.Tensor]) -> dict[str, Row]:
+    judge = load_judge("attributes", asked.roots)
+    made = prepare_portraits(found, judge.size, torch.Generator(), learning=False)
+    both = np.stack((run(judge, made["pictures"]).double().numpy(), found["attributes"].double().numpy()), -1)
+    rows = {"attribute_correlation": Row(both.reshape(len(both), -1), 0.0, "high", _mean_correlation)}
+    rows |= {f"correlation_{key}": Row(both[:, at], 0.0, "high", _correlation) for at, key in enumerate(KEYS)}
+    return rows
+
+
+def _correlation(pairs: Values) -> float:
+    read, true = pairs[:, 0] - pairs[:, 0].mean(), pairs[:, 1] - pairs[:, 1].mean()
+    return float((read * true).sum() / max(float(np.linalg.norm(read) * np.linalg.norm(true)), 1e-9))
+
+
+def _mean_correlation(rows: Values) -> float:
+    both = rows.reshape(len(rows), -1, 2)
+    return float(np.mean([_correlation(both[:, at]) for at in range(both.shape[1])]))
+
+
+def _identity_rows(asked: Asked, found: dict[str, torch.Tensor]) -> dict[str, Row]:
+    judge = load_judge("identity", asked.roots)
+    threshold = float(checkpoints.find(SUBJECT, "identity", asked.roots).card.scores["threshold"] or 0.0)
+    made = prepare_crops(found, judge.size, torch.Generator(), learning=False)
+    same, strangers = pair_cosines(run(judge, made["crops"]))
+    right = ((same > threshold).double() + (strangers <= threshold).double()) / 2
+
+    def each(values: torch.Tensor) -> Values:
+        return values.double().repeat_interleave(PICTURES_EACH).numpy()
+
+    return {
+        "verification_accuracy": Row(each(right), 0.5, "high"),
+        "same_cosine": Row(each(same), 0.0, "high"),
+        "strangers_cosine": Row(each(strangers), None, "low"),
+    }
+
+
+def _order(asked: Asked, pictures: torch.Tensor) -> Row:
+    """Whether more of a distortion is further away, three strengths each; also by plain squared difference."""
+    judge = load_judge("distance", asked.roots)
+    small = torch.nn.functional.interpolate(pictures, (96, 96), mode="bilinear", antialias=True)
+    kind = torch.arange(len(small)) % len(DISTORTIONS)
+    by_judge, by_pixels = [], []
+    for amount in (0.15, 0.45, 0.9):
+        made = distort(small, kind, torch.full((len(small),), amount), 77)
+        far = [judge(a, b) for a, b in zip(small.split(32), made.split(32), strict=True)]
+        by_judge.append(torch.cat(far))
+        by_pixels.append((made - small).square().mean((1, 2, 3)))
+    ordered, plain = (((far[1] > far[0]).double() + (far[2] > far[1]).double()) / 2 for far in (by_judge, by_pixels))
+    return Row(ordered.numpy(), plain.numpy(), "high")
+
+
+def _with_garments(asked: Asked, found: Found) -> Found:
+    from core.engine.garments import garments
+
+    judge = load_judge("garment", asked.roots)
+    batch = garments(asked.seeds(GARMENTS)[:GARMENTS], size=judge.size)
+    kept = {"garment_iou": (batch.pixels, batch.mask)}
+    if asked.data is not None:
+        from training.garment_pictures import read_garments
+
+        real = read_garments(asked.data, judge.size)
+        chosen = real.validating[:GARMENTS]
+        pictures = torch.cat([to_tensor(picture) for picture in real.pictures[chosen]])
+        kept["garment_iou_real"] = (pictures, torch.from_numpy(real.masks[chosen]) > 127)
+    rows: dict[str, Row | None] = dict(found.rows)
+    for name, (pictures, mask) in kept.items():
+        read = run(judge, pictures).argmax(1) == 1
+        whole = overlap(torch.ones_like(mask), mask)
+        rows[name] = Row(overlap(read, mask).double().numpy(), whole.double().numpy(), "high", grouped=False)
+    rows.setdefault("garment_iou_real", None)
+    return Found(rows, found.groups, found.notes)
