@@ -75,7 +75,7 @@ def write_faces(
     return len(every)
 
 
-def write_controller_sheet(path: Path, person_seed: int = 900_000_004, size: int = 128, device: str = "cpu") -> None:
+def write_controller_sheet(path: Path, person_seed: int = 900_000_004, size: int = 168, device: str = "cpu") -> None:
     """One picture a controller at 1, in the table's order, of one person in one light; tongue moves show in an open mouth."""
     import torch
 
@@ -87,7 +87,22 @@ def write_controller_sheet(path: Path, person_seed: int = 900_000_004, size: int
     bare = {"glasses": 0.0, "fringe": 0.0, "hat": 0.0, "beard": 0.0, "moustache": 0.0, "hair_length": 0.25}
     same = [person_seed] * count
     choices = Choices(same, same, same, poses, torch.zeros(count, 3), bare, sensor=False)
-    write_picture(path, contact_sheet(list(to_pixels(faces(range(count), device, size, choices).pixels)), columns=13))
+    batch = faces(range(count), device, round(1.55 * size), choices)
+    middle = 0.5 * (batch.landmarks[0].amax(0) + batch.landmarks[0].amin(0)) - 0.5 * size
+    left, top = (int(value) for value in middle.round().clamp(0, batch.pixels.shape[-1] - size))
+    drawn = to_pixels(batch.pixels[..., top : top + size, left : left + size])
+    labelled = [_label_below(picture, name.replace("_", " ")) for picture, name in zip(drawn, NAMES, strict=True)]
+    write_picture(path, contact_sheet(labelled, columns=10))
+
+
+def _label_below(picture: Pixels, text: str, height: int = 20) -> Pixels:
+    from PIL import Image, ImageDraw, ImageFont
+
+    side = picture.shape[1]
+    strip = Image.new("RGB", (side, height), "white")
+    font = ImageFont.load_default(size=0.65 * height)
+    ImageDraw.Draw(strip).text((side / 2, height / 2), text, fill=(40, 40, 40), font=font, anchor="mm")
+    return np.concatenate((picture, np.asarray(strip)))
 
 
 def write_batch(batch: FaceBatch, folder: Path) -> list[dict[str, Any]]:
