@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from studio import engine_command
+from studio import engine_command, measure_command
 from studio.page import Command, Page
 from studio.settings import LANGUAGES, BadSettings, Settings
 
@@ -182,27 +181,6 @@ def serve(settings: Settings, pages: Sequence[Page], open_browser: bool = False)
     return 0
 
 
-def _configure_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure; all without")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
-
-
-def _bench(services: Services, asked: argparse.Namespace) -> int:
-    from core.ops import build
-    from training.bench import bench
-
-    build.set_cache(services.settings.home / "ops")
-    try:
-        report = bench(asked.names)
-    except ValueError as error:
-        raise BadSettings(str(error)) from error
-    for name, score in report["scores"].items():
-        print(f"{name:28} {score:10.3f}")
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return 0
-
-
 def _configure_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a StyleGAN2-ADA network in its published .pkl layout")
     parser.add_argument("--name", help="what to call it (default: the file's name)")
@@ -227,54 +205,9 @@ def _import(services: Services, asked: argparse.Namespace) -> int:
     return 0
 
 
-def _configure_measure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("subject", help="engine, head, face")
-    parser.add_argument("--count", type=int, help="items to measure on (default: what takes minutes on a laptop)")
-    parser.add_argument("--first-seed", type=int, default=1_000_000_000)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="real pictures in place of seeds, or a fit's source")
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
-    parser.add_argument(
-        "--record", type=Path, metavar="CHECKPOINT", help="write the scores into this checkpoint's card"
-    )
-
-
-def _measure(services: Services, asked: argparse.Namespace) -> int:
-    from core.ops import build
-    from training import measure
-
-    build.set_cache(services.settings.home / "ops")
-    wanted = measure.Asked(
-        asked.subject,
-        asked.count,
-        asked.first_seed,
-        asked.data,
-        asked.device,
-        services.settings.weight_roots,
-        services.settings.shipped,
-    )
-    try:
-        report = measure.measure(wanted)
-    except measure.CannotMeasure as error:
-        raise BadSettings(str(error)) from error
-    print(measure.table(report))
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    if asked.record is not None:
-        measure.record(report, asked.record)
-    return 0
-
-
 OWN = (
     *engine_command.commands(),
-    Command("measure", "held-out scores beside doing nothing", "likeness measure face", _configure_measure, _measure),
-    Command(
-        "bench",
-        "measure speeds in pairs",
-        "likeness bench stylegan2_ratio --json speeds.json",
-        _configure_bench,
-        _bench,
-    ),
+    *measure_command.COMMANDS,
     Command(
         "textedit import",
         "read a StyleGAN2-ADA .pkl safely",
