@@ -63,7 +63,7 @@ class FigureBatch:
     joints: Tensor
     """(N, len(JOINTS), 2) column and row in pixels."""
     anchors: Tensor
-    """(N, len(LAYERS), 14, 2) where the garment's anchors are in the picture; NaN where absent or hidden behind it."""
+    """(N, len(LAYERS), 14, 2) where the garment's anchors come to lie, seen or not; NaN where it has none."""
     flat_pixels: Tensor
     """(N, len(LAYERS), 3, F, F) the flat garments, white where a layer is not worn."""
     flat_masks: Tensor
