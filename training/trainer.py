@@ -39,8 +39,12 @@ class Trainer:
     def __init__(self, recipe: Recipe, folder: RunFolder, device: torch.device) -> None:
         self.recipe, self.folder, self.device = recipe, folder, device
         self.request = folder.request
+        self.half = bool(self.request.options.get("bfloat16", device.type == "cuda"))
+        """Whether products are taken in bfloat16: always on a GPU; on a CPU that has it, twice as fast when asked for."""
         for module in recipe.modules.values():
             module.to(device)
+            if self.half:
+                module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.averages = {name: copy.deepcopy(recipe.modules[name]).requires_grad_(False) for name in recipe.averaged}
         if device.type == "cuda":
             for name in recipe.compiled:
@@ -192,7 +196,7 @@ class Trainer:
             torch.manual_seed(seed)
             batch = self.recipe.batch(self.step, size, part)
             batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
                 losses = self.recipe.losses(phase, batch, self.step)
             terms = torch.stack([value.float() for value in losses.values()]) * (size / whole)
             terms.sum().backward()
