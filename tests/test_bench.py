@@ -33,8 +33,10 @@ def test_small_rows_run_and_give_positive_ratios():
 def test_rows_are_chosen_by_name_and_unknown_ones_are_named(monkeypatch):
     monkeypatch.setattr(speeds, "PAIRS", {"a_ratio": lambda: Pair(3.0, 1.5), "b_ratio": lambda: Pair(1.0, 1.0)})
     monkeypatch.setattr(speeds, "RATES", {"c_per_second": lambda: 5.0})
+    monkeypatch.setattr(speeds, "GROUPS", {"d_fps": lambda: {"d_fps": 30.0, "d_part_ms": 7.0}})
+    assert bench(["d_fps"])["scores"] == {"d_fps": 30.0, "d_part_ms": 7.0}
     assert bench(["a_ratio"])["scores"] == {"a_ratio": 2.0}
     assert bench(["c_per_second"])["scores"] == {"c_per_second": 5.0}
-    assert set(bench()["scores"]) == {"a_ratio", "b_ratio", "c_per_second"}
+    assert set(bench()["scores"]) == {"a_ratio", "b_ratio", "c_per_second", "d_fps", "d_part_ms"}
     with pytest.raises(ValueError, match="no speed row c_ratio"):
         bench(["c_ratio"])

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from core.stylegan2 import Config, Generator
 from training.plain import synthesis_plain
 
 Work = Callable[[], object]
+SHIPPED = Path(__file__).parents[1] / "assets" / "weights"
 RESAMPLINGS: tuple[dict[str, Any], ...] = ({"up": 2, "padding": (2, 1, 2, 1), "gain": 4.0}, {"down": 2, "padding": 1})
 
 
@@ -149,9 +151,19 @@ RATES: dict[str, Callable[[], float]] = {
 }
 
 
+def _live() -> dict[str, float]:
+    from training.bench_live import rate_live
+
+    return rate_live((SHIPPED,))
+
+
+GROUPS: dict[str, Callable[[], dict[str, float]]] = {"live_fps": _live}
+"""Rows that are measured together; asked for by the first one's name."""
+
+
 def bench(names: Sequence[str] = ()) -> dict[str, Any]:
     """The named rows, or all: scores by name, and the seconds behind each pair."""
-    known = {**PAIRS, **RATES}
+    known = {**PAIRS, **RATES, **GROUPS}
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise ValueError(f"There is no speed row {', '.join(unknown)}; there are {', '.join(known)}.")
@@ -159,6 +171,8 @@ def bench(names: Sequence[str] = ()) -> dict[str, Any]:
     wanted = names or list(known)
     pairs = {name: PAIRS[name]() for name in wanted if name in PAIRS}
     rates = {name: round(RATES[name](), 2) for name in wanted if name in RATES}
+    for name in wanted:
+        rates |= {row: round(value, 2) for row, value in GROUPS[name]().items()} if name in GROUPS else {}
     return {
         "device": "cpu",
         "threads": torch.get_num_threads(),

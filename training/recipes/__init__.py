@@ -18,6 +18,7 @@ Fit = Callable[[Path, Path], dict[str, float]]
 RECIPES: dict[str, dict[str, Factory]] = {
     "expression": {
         "converter": expression.make_converter_recipe,
+        "personal": expression.make_personal_recipe,
         "regressor": expression.make_regressor_recipe,
     },
     "face": {
