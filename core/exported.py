@@ -98,6 +98,12 @@ def export_fastest(
     return Exported(best, tuple(trials), best_run)
 
 
+def as_it_is(network: nn.Module) -> Exported:
+    """The network itself, for those who keep nothing on disk."""
+    trial = Trial("eager", float("nan"), 0.0)
+    return Exported(trial, (trial,), _eager(copy.deepcopy(network).eval().requires_grad_(False)))
+
+
 def _make(kind: str, network: nn.Module, calibration: list[tuple[Tensor, ...]], graph: Path) -> Forward | None:
     """The form's callable, its graph written where it has one; None where this machine cannot have it."""
     if kind == "eager":

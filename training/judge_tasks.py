@@ -10,10 +10,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.engine.attributes import INDEX, KEYS
-from core.face.config import PARTS
+from core.face.config import LANDMARKS, PARTS
 from core.image import Pixels, contact_sheet, to_pixels
-from training.face_data import MILD, PICTURES_EACH, Spread, cut, draw_squares, spoil
-from training.judges import CODES_READ, AttributeJudge, IdentityJudge, ReaderConfig, SegmenterConfig, SegmentJudge
+from training.face_data import MILD, PICTURES_EACH, Spread, carry, cut, draw_squares, spoil
+from training.judges import (
+    CODES_READ,
+    AttributeJudge,
+    IdentityJudge,
+    ReaderConfig,
+    SegmenterConfig,
+    SegmentJudge,
+    cells,
+)
 
 IDENTITY_ROOM = 1.25
 """Side of the identity reader's crop over the landmarks' extent: little hair is seen."""
@@ -38,7 +46,9 @@ def prepare_portraits(found: dict[str, Tensor], size: int, draw: torch.Generator
     grades = found["attributes"].clone()
     turn = grades[:, INDEX["head_turn"]]
     grades[:, INDEX["head_turn"]] = torch.where(mirrored, 1 - turn, turn)
-    return {"pictures": spoil(pictures, draw, cover=0.0, amount=MILD) if learning else pictures, "grades": grades}
+    points = carry(found["landmarks"], squares, mirrored)
+    shown = spoil(pictures, draw, cover=0.0, amount=MILD) if learning else pictures
+    return {"pictures": shown, "grades": grades, "points": points}
 
 
 def prepare_crops(found: dict[str, Tensor], size: int, draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
@@ -49,7 +59,20 @@ def prepare_crops(found: dict[str, Tensor], size: int, draw: torch.Generator, le
     crops = cut(found["pixels"], squares, size, mirrored)
     tone_age = found["attributes"][:, [INDEX["skin_tone"], INDEX["age"]]] * 3 - 1.5
     known = torch.cat((found["identity"][:, :CODES_READ], tone_age), 1)
-    return {"crops": spoil(crops, draw, cover=0.0, amount=MILD) if learning else crops, "known": known}
+    points = carry(found["landmarks"], squares, mirrored)
+    return {
+        "crops": spoil(crops, draw, cover=0.0, amount=MILD) if learning else crops,
+        "known": known,
+        "points": points,
+    }
+
+
+def _points_head(config: ReaderConfig) -> nn.Linear:
+    return nn.Linear(cells(config) * 8 * config.width, 2 * LANDMARKS)
+
+
+def _points_error(read: Tensor, true: Tensor) -> Tensor:
+    return (read.view(true.shape) - true).square().sum(2).add(1e-6).sqrt().mean()
 
 
 class AttributeTask:
@@ -60,7 +83,7 @@ class AttributeTask:
 
     def __init__(self, config: ReaderConfig) -> None:
         self.config, self.network = config, AttributeJudge(config)
-        self.aids: dict[str, nn.Module] = {}
+        self.aids: dict[str, nn.Module] = {"points": _points_head(config)}
         self.sources: dict[str, str] = {}
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
@@ -68,8 +91,12 @@ class AttributeTask:
         return prepare_portraits(found, self.config.size, draw, learning)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Squared error of the grades."""
-        return {"grades": 10 * (self.network(batch["pictures"]) - batch["grades"]).square().mean()}
+        """Squared error of the grades; where the landmarks are, which most grades follow from."""
+        seen = self.network.see(batch["pictures"])
+        return {
+            "grades": 20 * (self.network.grade(seen) - batch["grades"]).square().mean(),
+            "points": _points_error(self.aids["points"](seen), batch["points"]),
+        }
 
     def measure(self, whole: dict[str, Tensor]) -> dict[str, float]:
         """Correlation of each attribute."""
@@ -92,7 +119,10 @@ class IdentityTask:
 
     def __init__(self, config: ReaderConfig) -> None:
         self.config, self.network = config, IdentityJudge(config)
-        self.aids: dict[str, nn.Module] = {"aid": nn.Linear(config.outputs, CODES_READ + 2)}
+        self.aids: dict[str, nn.Module] = {
+            "aid": nn.Linear(config.outputs, CODES_READ + 2),
+            "points": _points_head(config),
+        }
         self.sources: dict[str, str] = {}
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
@@ -100,13 +130,18 @@ class IdentityTask:
         return prepare_crops(found, self.config.size, draw, learning)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each picture's other one among all, and the leading numbers of the engine's own code."""
-        towards = self.network(batch["crops"])
+        """Each picture's other one among all, the engine's own code, and where the landmarks are."""
+        seen = self.network.see(batch["crops"])
+        towards = self.network.point(seen)
         near = towards @ towards.t() / self.temperature
         near = near.masked_fill(torch.eye(len(near), dtype=torch.bool, device=near.device), -1e4)
         other = torch.arange(len(near), device=near.device) ^ 1
         said = self.aids["aid"](towards * 3)
-        return {"pairs": F.cross_entropy(near, other), "known": 0.5 * (said - batch["known"]).square().mean()}
+        return {
+            "pairs": F.cross_entropy(near, other),
+            "known": (said - batch["known"]).square().mean(),
+            "points": 2 * _points_error(self.aids["points"](seen), batch["points"]),
+        }
 
     def measure(self, whole: dict[str, Tensor]) -> dict[str, float]:
         """How well a threshold on the cosine tells pairs of one person from pairs of strangers."""

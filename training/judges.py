@@ -61,6 +61,11 @@ class DistanceConfig:
     layers: int = 18
 
 
+def cells(config: ReaderConfig) -> int:
+    """Places of the trunk's features."""
+    return (config.size // 32) ** 2
+
+
 class AttributeJudge(nn.Module):
     """A portrait as the engine frames it to its 26 grades."""
 
@@ -68,12 +73,19 @@ class AttributeJudge(nn.Module):
         super().__init__()
         self.size = config.size
         self.trunk = ResNet(config.layers, 3, config.width)
-        self.read = nn.Sequential(nn.Dropout(0.1), nn.Linear(2 * self.trunk.channels, config.outputs))
+        self.read = nn.Linear(cells(config) * self.trunk.channels, config.outputs)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """N x 3 x S x S in [-1, 1] to N x 26, about 0..1."""
-        known = self.trunk(fit(pictures, self.size))
-        return self.read(torch.cat((known.mean((2, 3)), known.amax((2, 3))), 1)) * 0.3 + 0.3
+        return self.grade(self.see(pictures))
+
+    def see(self, pictures: Tensor) -> Tensor:
+        """Features by place, flat: what is where matters."""
+        return F.dropout(self.trunk(fit(pictures, self.size)).flatten(1), 0.1, self.training)
+
+    def grade(self, seen: Tensor) -> Tensor:
+        """Features to grades."""
+        return self.read(seen) * 0.3 + 0.3
 
 
 class IdentityJudge(nn.Module):
@@ -83,14 +95,19 @@ class IdentityJudge(nn.Module):
         super().__init__()
         self.size = config.size
         self.trunk = ResNet(config.layers, 3, config.width)
-        cells = (config.size // 32) ** 2
-        self.read = nn.Sequential(
-            nn.Flatten(), nn.Dropout(0.1), nn.Linear(self.trunk.channels * cells, config.outputs, bias=False)
-        )
+        self.read = nn.Linear(cells(config) * self.trunk.channels, config.outputs, bias=False)
 
     def forward(self, crops: Tensor) -> Tensor:
         """N x 3 x S x S in [-1, 1] to N x outputs of length one."""
-        return F.normalize(self.read(self.trunk(fit(crops, self.size))), dim=1)
+        return self.point(self.see(crops))
+
+    def see(self, crops: Tensor) -> Tensor:
+        """Features by place, flat."""
+        return F.dropout(self.trunk(fit(crops, self.size)).flatten(1), 0.1, self.training)
+
+    def point(self, seen: Tensor) -> Tensor:
+        """Features to directions."""
+        return F.normalize(self.read(seen), dim=1)
 
 
 class SegmentJudge(nn.Module):

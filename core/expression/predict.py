@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core import checkpoints
 from core.checkpoints import Found
-from core.exported import Exported, export_fastest
+from core.exported import Exported, as_it_is, export_fastest
 from core.expression.config import ConverterConfig, RegressorConfig
 from core.expression.networks import Regressor, Transfer, make_converter
 from core.expression.rig import Values
@@ -124,7 +124,7 @@ def load_transfer(converter: Found, character: str, roots: Sequence[Path]) -> tu
 
 def _quicken(network: Transfer, size: int, memory: Path | None) -> Exported:
     if memory is None:
-        return export_fastest(network, [(_probe(size, 0),)], 1.0, Path(), ("eager",))
+        return as_it_is(network)
     return export_fastest(network, [(_probe(size, seed),) for seed in range(2)], ALLOWED_ERROR, memory, KINDS)
 
 
