@@ -87,6 +87,11 @@ class ExpressionData:
         ]
         return torch.stack(rows).float().div_(127.5).sub_(1)
 
+    def virtual_alone(self, name: str, count: int) -> Tensor:
+        """A character at some moments, nobody beside it."""
+        seeds = torch.arange(TRAIN_SEED, TRAIN_SEED + count)
+        return draw_virtual(name, draw_moments(seeds).controllers, self._size, self._device).cpu()
+
     def virtual_at_rest(self, names: tuple[str, ...]) -> dict[str, Tensor]:
         """Each character doing nothing."""
         return {name: draw_virtual(name, torch.zeros(1, len(MIRROR)), self._size) for name in names}

@@ -14,19 +14,30 @@ from core.resnet import ResNet
 
 
 class Decoder(nn.Module):
-    """Features to a picture: five stride-2 transposed convolutions, each but the last normalised."""
+    """Features to a picture: five stride-2 transposed convolutions, each but the last normalised.
 
-    def __init__(self, channels: int, width: int) -> None:
+    The last one's bias is a picture: what of a character never moves is learned once, and features say what does.
+    """
+
+    def __init__(self, channels: int, width: int, size: int) -> None:
         super().__init__()
         steps = [channels, *(max(width * factor // 4, 4) for factor in (16, 8, 4, 2))]
         layers: list[nn.Module] = []
         for inputs, outputs in itertools.pairwise(steps):
             layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(steps[-1], 3, 4, 2, 1))
+        last = nn.ConvTranspose2d(steps[-1], 3, 4, 2, 1, bias=False)
+        nn.init.normal_(last.weight, std=0.01)
+        self.layers = nn.Sequential(*layers, last)
+        self.still = nn.Parameter(torch.zeros(1, 3, size, size))
+
+    def begin_with(self, picture: Tensor) -> None:
+        """Start from a picture 1 x 3 x S x S in [-1, 1], a character's mean one for example."""
+        with torch.no_grad():
+            self.still.copy_(torch.atanh(picture.clamp(-0.98, 0.98)))
 
     def forward(self, features: Tensor) -> Tensor:
         """N x C x S/32 x S/32 to N x 3 x S x S in [-1, 1]."""
-        return torch.tanh(self.layers(features))
+        return torch.tanh(self.layers(features) + self.still)
 
 
 class Regressor(nn.Module):
@@ -46,7 +57,7 @@ class Regressor(nn.Module):
 def make_converter(config: ConverterConfig) -> dict[str, nn.Module]:
     """``encoder`` and a decoder under each character's and each source's name."""
     encoder = ResNet(34, 3, config.width)
-    decoders = {name: Decoder(encoder.channels, config.width) for name in (*config.characters, *config.sources)}
+    decoders = {name: Decoder(encoder.channels, config.width, config.size) for name in (*config.characters, *config.sources)}
     return {"encoder": encoder, **decoders}
 
 

@@ -12,7 +12,7 @@ from core import checkpoints
 from core.engine.controllers import NAMES, PARTS, places
 from core.expression.config import ConverterConfig, RegressorConfig
 from core.expression.losses import part_error, restless, weighted_difference, whole_error
-from core.expression.networks import Regressor, make_converter
+from core.expression.networks import Decoder, Regressor, make_converter
 from core.image import contact_sheet, to_pixels
 from training.expression_data import ExpressionData, Pairs, draw_virtual
 from training.face_data import spoil
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
-SHOWN = 8
+SHOWN, LOOKED_AT = 8, 64
 
 
 def _data(request: RunSpec, size: int) -> ExpressionData:
@@ -71,8 +71,19 @@ class ConverterRecipe:
         )
         self.sources = dict(SOURCES)
         self.data = _data(request, self.config.size)
-        self._weights: dict[str, Tensor] = {}
+        self._weights = self._look_at_characters()
         self._validation: tuple[Pairs, dict[str, Tensor]] | None = None
+
+    def _look_at_characters(self) -> dict[str, Tensor]:
+        """Where each character moves; decoders begin with their mean pictures."""
+        weights = {}
+        for name in self.config.characters:
+            seen = self.data.virtual_alone(name, min(2 * self.batch_size, LOOKED_AT))
+            weights[name] = restless(seen)
+            decoder = self.modules[name]
+            assert isinstance(decoder, Decoder)
+            decoder.begin_with(seen.mean(0, keepdim=True))
+        return weights
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """People with the character of this step doing the same, and half as many pictures of the character alone."""
@@ -86,8 +97,6 @@ class ConverterRecipe:
             "truth": self.data.virtual(name, pairs),
             "alone": alone,
         }
-        if name not in self._weights:
-            self._weights[name] = restless(whole["alone"])
         return {key: value[part * size : part * size + size] for key, value in whole.items()}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
