@@ -1,0 +1,56 @@
+"""Losses of the textedit room: pictures alike, sentences likely, wishes met, the rest kept."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.textedit.vocabulary import PAD
+
+
+def slope_difference(drawn: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of the slopes of pictures, at full and half size: edges in the right places."""
+    total = drawn.new_zeros(())
+    for _ in range(2):
+        for dimension in (2, 3):
+            total = total + (drawn.diff(dim=dimension) - target.diff(dim=dimension)).abs().mean()
+        drawn, target = F.avg_pool2d(drawn, 2), F.avg_pool2d(target, 2)
+    return total / 4
+
+
+def picture_terms(drawn: Tensor, target: Tensor, distance: nn.Module | None) -> dict[str, Tensor]:
+    """Pixels, slopes, and the perceptual distance where its network is there."""
+    drawn, target = drawn.float(), target.float()
+    terms = {"pixels": (drawn - target).abs().mean(), "slopes": 2.0 * slope_difference(drawn, target)}
+    if distance is not None:
+        terms["looks"] = distance(drawn, target).mean()
+    return terms
+
+
+def unlikelihood(logits: Tensor, sentences: Tensor) -> Tensor:
+    """Negative joint log-likelihood of sentences N x T that begin with a start sign, a word's mean."""
+    return F.cross_entropy(logits.flatten(0, 1), sentences[:, 1:].flatten(), ignore_index=PAD)
+
+
+def wished(scores: Tensor, goal: Tensor, asked: Tensor) -> Tensor:
+    """How far asked attributes' scores (N, 26) are from their goals."""
+    return ((scores - goal).square() * asked).sum() / asked.sum().clamp_min(1.0)
+
+
+def kept(scores: Tensor, before: Tensor, asked: Tensor) -> Tensor:
+    """How far scores that nobody asked about have moved."""
+    rest = 1.0 - asked
+    return ((scores - before).square() * rest).sum() / rest.sum().clamp_min(1.0)
+
+
+def smallest(moved: Tensor, codes: Tensor) -> Tensor:
+    """How far codes were carried at all."""
+    return (moved - codes).square().sum(1).mean() / codes.shape[1]
+
+
+def size_of(network: nn.Module) -> Tensor:
+    """The L2 term: mean square of a network's weights."""
+    weights = [weight for weight in network.parameters() if weight.ndim > 1]
+    total = torch.stack([weight.float().square().sum() for weight in weights]).sum()
+    return total / sum(weight.numel() for weight in weights)
