@@ -19,12 +19,12 @@ from core.engine.faces import Choices, faces
 from core.engine.faces_cache import SHARD_FACES, CacheConfig, FacesCache, fill_cache
 from core.engine.moments import draw_alone, draw_moments
 from core.face.align import ROOM
-from training.face_data import Spread, cut, draw_squares, spoil
+from training.face_data import Spread, carry, cut, draw_squares, spoil
 
 PHOTO_SIZE, TRAIN_SEED, VALIDATION_SEED = 160, 0, 900_000_000
 ALONE_SHARE = 0.3
 """How many faces move one controller only."""
-VALIDATED = 256
+VALIDATED = 160
 CROP_ROOM = ROOM
 JITTER = Spread(0.035, 0.05, 4.0)
 """How well a follower places its crops, with something to spare."""
@@ -39,6 +39,8 @@ class Pairs:
     clean: Tensor
     """The same unspoilt."""
     controllers: Tensor
+    points: Tensor
+    """N x 68 x 2 landmarks, [-1, 1] of the crop."""
     index: Tensor
     """Where each face's virtual pictures stand."""
     mirrored: Tensor
@@ -67,11 +69,15 @@ class ExpressionData:
         mirrored = torch.rand(count, generator=draw) < 0.5
         return self._cut(self._people(index, TRAIN_SEED), index, mirrored, draw)
 
+    def validate_virtual(self, name: str) -> tuple[Tensor, Tensor]:
+        """Controllers of the validation band, and a character that does them."""
+        moved = _held_back()
+        return moved, draw_virtual(name, moved, self._size)
+
     def validate(self) -> tuple[Pairs, dict[str, Tensor]]:
         """People of the validation band, and what each character looks like when it does what they do."""
         draw = torch.Generator().manual_seed(0)
-        seeds = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED)
-        moved = torch.where((seeds % 3 == 2)[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
+        seeds, moved = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED), _held_back()
         batch = faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved))
         found = {"pixels": batch.pixels.cpu(), "landmarks": batch.landmarks.cpu(), "controllers": moved}
         pairs = self._cut(found, seeds, torch.zeros(VALIDATED, dtype=torch.bool), draw, learning=False)
@@ -117,7 +123,9 @@ class ExpressionData:
         clean = cut(found["pixels"], squares, self._size, mirrored)
         moved = found["controllers"]
         moved = torch.where(mirrored[:, None], moved[:, list(MIRROR)], moved)
-        return Pairs(spoil(clean, draw, cover=0.15, amount=0.6) if learning else clean, clean, moved, index, mirrored)
+        points = carry(found["landmarks"], squares, mirrored)
+        photos = spoil(clean, draw, cover=0.15, amount=0.6) if learning else clean
+        return Pairs(photos, clean, moved, points, index, mirrored)
 
     def _place(self, index: Tensor) -> Tensor:
         """Faces that move one controller stand behind all others, from a whole shard on."""
@@ -146,6 +154,11 @@ class ExpressionData:
 
 
 _NAMES = ("photos", "alone")
+
+
+def _held_back() -> Tensor:
+    seeds = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED)
+    return torch.where((seeds % 3 == 2)[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
 
 
 def _open(folder: Path, name: str, count: int) -> FacesCache:

@@ -13,6 +13,7 @@ from core.engine.controllers import NAMES, PARTS, places
 from core.expression.config import ConverterConfig, RegressorConfig
 from core.expression.losses import part_error, restless, weighted_difference, whole_error
 from core.expression.networks import Decoder, Regressor, make_converter
+from core.face.config import LANDMARKS
 from core.image import contact_sheet, to_pixels
 from training.expression_data import ExpressionData, Pairs, draw_virtual
 from training.face_data import spoil
@@ -45,14 +46,14 @@ def _config(request: RunSpec, kind: Any) -> Any:
 class ConverterRecipe:
     """L1 of each side, and of the character's true picture where the engine drew both; options ``rate``, ``batch``.
 
-    A head that reads the controllers from the encoder's features learns along and is thrown away: it makes the encoder
-    look at what moves.
+    A head that reads landmarks and controllers from the encoder's features learns along and is thrown away: it makes the
+    encoder look at what moves.
     """
 
     subject, name, round_size = "expression", "converter", 10_000
     published: tuple[str, ...]
     compiled = ("encoder",)
-    protocol = "256 engine people of the validation band: mean absolute difference of the character's picture, of 255"
+    protocol = "160 engine people of the validation band: mean absolute difference of the character's picture, of 255"
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
@@ -60,9 +61,8 @@ class ConverterRecipe:
         self.modules: dict[str, nn.Module] = make_converter(self.config)
         self.published = tuple(self.modules)
         channels = self.config.width * 8
-        self.modules["aid"] = nn.Sequential(
-            nn.Flatten(), nn.Linear(channels * (self.config.size // 32) ** 2, len(NAMES))
-        )
+        told = len(NAMES) + 2 * LANDMARKS
+        self.modules["aid"] = nn.Sequential(nn.Flatten(), nn.Linear(channels * (self.config.size // 32) ** 2, told))
         self.averaged = dict.fromkeys(self.modules, 4_000.0)
         self.batch_size = int(request.options.get("batch", 32 if request.preset != "full" else 64))
         steps, rate = request.steps, float(request.options.get("rate", 4e-4))
@@ -94,6 +94,7 @@ class ConverterRecipe:
             "photos": pairs.photos,
             "clean": pairs.clean,
             "controllers": pairs.controllers,
+            "points": pairs.points,
             "truth": self.data.virtual(name, pairs),
             "alone": alone,
         }
@@ -109,12 +110,14 @@ class ConverterRecipe:
         features = self.modules["encoder"](torch.cat((batch["photos"], alone)))
         virtual = self.modules[name](features)
         photo = self.modules[self.config.sources[0]](features[:count])
-        read = self.modules["aid"](features[:count]).sigmoid()
+        told = self.modules["aid"](features[:count])
+        apart = told[:, len(NAMES) :].view(count, LANDMARKS, 2) - batch["points"]
         return {
             "paired": 2.0 * weighted_difference(virtual[:count], batch["truth"], weight),
             "virtual": 0.5 * weighted_difference(virtual[count:], alone, weight),
             "photo": 0.5 * weighted_difference(photo, batch["clean"]),
-            "controllers": 10.0 * part_error(read, batch["controllers"]),
+            "controllers": 10.0 * part_error(told[:, : len(NAMES)].sigmoid(), batch["controllers"]),
+            "points": apart.square().sum(2).add(1e-6).sqrt().mean(),
         }
 
     def measure(self) -> dict[str, float]:
@@ -151,7 +154,7 @@ class RegressorRecipe:
 
     subject, round_size = "expression", 10_000
     compiled = ("regressor",)
-    protocol = "256 virtual pictures with expressions of the validation band: mean error of a part's controllers"
+    protocol = "160 virtual pictures with expressions of the validation band: mean error of a part's controllers"
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
@@ -171,7 +174,7 @@ class RegressorRecipe:
         self.sources = dict(SOURCES)
         self.data = _data(request, self.config.size)
         self._converter = _load_converter(request.options.get("converter"), self.config)
-        self._validation: tuple[Pairs, dict[str, Tensor]] | None = None
+        self._validation: tuple[Tensor, Tensor] | None = None
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """Virtual pictures, a little blurred and moved as a decoder's are, with what made them."""
@@ -197,22 +200,21 @@ class RegressorRecipe:
 
     def measure(self) -> dict[str, float]:
         """Mean absolute error of each part's controllers, beside that of saying nothing moves."""
-        pairs, truth = self._held_back()
-        read = _run(self.modules["regressor"], truth[self.config.character])
-        scores = {part: float((read - pairs.controllers)[:, places(part)].square().mean().sqrt()) for part in PARTS}
-        still = sum(float(pairs.controllers[:, places(part)].square().mean().sqrt()) for part in PARTS) / len(PARTS)
+        moved, pictures = self._held_back()
+        read = _run(self.modules["regressor"], pictures)
+        scores = {part: float((read - moved)[:, places(part)].square().mean().sqrt()) for part in PARTS}
+        still = sum(float(moved[:, places(part)].square().mean().sqrt()) for part in PARTS) / len(PARTS)
         return {"validation": sum(scores.values()) / len(PARTS), "still": still, **scores}
 
     def preview(self) -> Pixels:
         """Virtual pictures above the character with the controllers that were read from them."""
-        _, truth = self._held_back()
-        shown = truth[self.config.character][:SHOWN]
+        shown = self._held_back()[1][:SHOWN]
         again = draw_virtual(self.config.character, _run(self.modules["regressor"], shown), self.config.size)
         return contact_sheet([*to_pixels(shown), *to_pixels(again)], SHOWN)
 
-    def _held_back(self) -> tuple[Pairs, dict[str, Tensor]]:
+    def _held_back(self) -> tuple[Tensor, Tensor]:
         if self._validation is None:
-            self._validation = self.data.validate()
+            self._validation = self.data.validate_virtual(self.config.character)
         return self._validation
 
 
