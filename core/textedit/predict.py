@@ -1,0 +1,175 @@
+"""The way in: a photo to a code, a text to a moved code, a code to a picture, a picture to a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from core import checkpoints
+from core.checkpoints import CheckpointMissing, Found
+from core.engine.wordings import Language
+from core.face import align
+from core.face.reader import Face, FaceReader
+from core.image import Pixels, check_pixels, to_pixels, to_tensor
+from core.perceptual import load_distance
+from core.textedit import invert
+from core.textedit.caption import Captioner
+from core.textedit.config import Config
+from core.textedit.invert import Effort
+from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_generator
+from core.textedit.vocabulary import STARTS, number_words, read_numbers, stack_texts
+
+PORTRAIT_ROOM = 2.2
+"""Side of a portrait over its landmarks' extent, as the engine frames faces on average."""
+PORTRAIT_RISE = 0.07
+"""How much of that side the portrait's middle lies above the landmarks' middle."""
+Numbers = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LatentCode:
+    """A face as numbers; kept per photo, so that later edits are instant."""
+
+    code: Numbers
+    """(width,)"""
+    own: Numbers | None = None
+    """(layers, width) what this photo's layers add; None where nothing was refined."""
+    mine: float = 1.0
+    """1: as like the photo as can be; 0: the nearest face that edits well."""
+    difference: float | None = None
+    """Mean absolute difference from the photo, of 255, where it was refined."""
+
+
+class Predictor:
+    """Holds networks only."""
+
+    system = "textedit"
+
+    def __init__(
+        self, modules: dict[str, Any], config: Config, reader: FaceReader | None, cards: dict[str, Found]
+    ) -> None:
+        """``modules``: generator, and of encoder, words, fusion, captioner and distance those that are there."""
+        self._modules, self.config, self._reader, self.cards = modules, config, reader, cards
+
+    @classmethod
+    def load(cls, roots: Sequence[Path]) -> Predictor:
+        """The networks in service. Only the generator must be there; what lacks is told when it is asked for."""
+        found = checkpoints.find(cls.system, "generator", roots)
+        config = Config.read(found.card.config)
+        modules: dict[str, Any] = {"generator": _fill(make_generator(config), found, "generator")}
+        cards = {"generator": found}
+        wanted: tuple[tuple[str, str, Callable[[Config], nn.Module]], ...] = (
+            ("inverter", "encoder", PhotoEncoder),
+            ("captioner", "captioner", Captioner),
+            ("editor", "words", TextEncoder),
+            ("editor", "fusion", Fusion),
+            ("editor", "captioner", Captioner),
+        )
+        for name, key, make in wanted:
+            try:
+                card = checkpoints.find(cls.system, name, roots)
+            except CheckpointMissing:
+                continue
+            own = Config.read(card.card.config)
+            if own.generator != config.generator:
+                raise checkpoints.CheckpointMismatch(
+                    f"textedit {name} was made for codes of {own.generator.code_width} numbers at {own.size} px, the "
+                    f"generator in service has {config.generator.code_width} at {config.size} px; publish both from one preset."
+                )
+            modules[key], cards[name] = _fill(make(own), card, key), card
+        with contextlib.suppress(CheckpointMissing):  # pixels alone then lead a refinement
+            modules["distance"] = load_distance(roots)
+        try:
+            reader = FaceReader.load(roots)
+        except CheckpointMissing:
+            reader = None
+        return cls(modules, config, reader, cards)
+
+    def _need(self, key: str, recipe: str) -> Any:
+        if key not in self._modules:
+            raise CheckpointMissing(
+                f"There are no weights for textedit {recipe}; train them with: training textedit {recipe}."
+            )
+        return self._modules[key]
+
+    def frame(self, photo: Pixels, before: Face | None = None) -> tuple[Pixels, align.Square]:
+        """The portrait in a photo, as large as the generator draws, and where it was; no face is ``NoFace``."""
+        check_pixels(photo)
+        if self._reader is None:
+            raise CheckpointMissing("There are no weights for face finding; train them with: training face finder.")
+        face = self._reader.follow(photo, before) if before is not None else None
+        return frame_face(photo, face or self._reader.find_one(photo), self.config.size)
+
+    def find(
+        self,
+        portrait: Pixels,
+        effort: Effort | None = None,
+        start: LatentCode | None = None,
+        report: Callable[[float], None] | None = None,
+    ) -> LatentCode:
+        """The code of a framed portrait. ``start``: the code of the frame before, for video."""
+        picture = to_tensor(portrait)
+        first = self._need("encoder", "inverter")(picture) if start is None else torch.from_numpy(start.code)[None]
+        if picture.shape[2] != self.config.size:
+            raise ValueError(f"A portrait is {self.config.size} pixels a side (see frame), not {picture.shape[2]}.")
+        found = invert.refine(self._modules["generator"], picture, first, effort, self._modules.get("distance"), report)
+        return LatentCode(_numbers(found.code), _numbers(found.own), difference=found.difference)
+
+    @torch.no_grad()
+    def steer(self, code: LatentCode, text: str, strength: float = 1.0) -> LatentCode:
+        """The code moved by a text. Empty text or strength 0: the very same code. Commands are for the conversation."""
+        if not 0.0 <= strength <= 1.0:
+            raise ValueError(f"A strength lies between 0 and 1, not at {strength}.")
+        numbers = number_words(text)
+        if not numbers or strength == 0.0:
+            return code
+        said = self._need("words", "editor")(stack_texts([numbers]))
+        fusion = self._need("fusion", "editor")
+        now = torch.from_numpy(code.code)[None]
+        if not self.config.behind:
+            return replace(code, code=_numbers(fusion(now, said, strength)))
+        w = self._modules["generator"].mapping(now)
+        added = (fusion(w, said, strength) - w)[:, None].expand(-1, self.config.generator.layer_count, -1)
+        own = torch.zeros_like(added) if code.own is None else torch.from_numpy(code.own)[None] * code.mine
+        return replace(code, own=_numbers(own + added), mine=1.0)
+
+    @torch.no_grad()
+    def draw(self, code: LatentCode) -> Pixels:
+        """The picture of a code."""
+        own = None if code.own is None else torch.from_numpy(code.own)[None]
+        picture = invert.draw(self._modules["generator"], torch.from_numpy(code.code)[None], own, code.mine)
+        return to_pixels(picture.clamp(-1, 1))[0]
+
+    def describe(self, portrait: Pixels, language: Language = "en") -> str:
+        """A sentence about a framed portrait."""
+        network = self._need("captioner", "captioner")
+        return read_numbers(network.describe(to_tensor(portrait), STARTS[language])[0], language)
+
+    def imagine(self, seed: int, calm: float = 0.8) -> LatentCode:
+        """Somebody who does not exist, from N(0, I); ``calm`` below 1 keeps to the ordinary."""
+        draws = torch.randn(self.config.generator.code_width, generator=torch.Generator().manual_seed(seed))
+        return LatentCode((draws * calm).numpy().astype(np.float32))
+
+
+def frame_face(photo: Pixels, face: Face, size: int) -> tuple[Pixels, align.Square]:
+    """A face cut out as the engine frames portraits."""
+    square = align.square_around(face.points, PORTRAIT_ROOM, upright=True)
+    square = replace(square, row=square.row - PORTRAIT_RISE * square.side)
+    return align.crop(photo, square, size), square
+
+
+def _fill(network: nn.Module, found: Found, key: str) -> nn.Module:
+    checkpoints.fill(network, checkpoints.load(found, (key,))[key], f"{found.folder} ({key})")
+    return network.eval().requires_grad_(False)
+
+
+def _numbers(value: Tensor) -> Numbers:
+    return value[0].detach().float().cpu().numpy()
