@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages import runs, start
+from pages import expression, runs, start
 from studio.page import Page
 
-PAGES: tuple[Page, ...] = (start.PAGE, runs.PAGE)
+PAGES: tuple[Page, ...] = (start.PAGE, expression.PAGE, runs.PAGE)

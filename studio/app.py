@@ -42,6 +42,9 @@ def create(services: Services, pages: Sequence[Page]) -> FastAPI:
     app.mount("/assets-of-likeness", StaticFiles(directory=settings.shipped), name="assets")
     add_sign_in(app, settings, services.people)
     _add_files(app, services)
+    for page in pages:
+        if page.attach is not None:
+            page.attach(app, services)
     if desk is not None:
         add_desk(app, desk)
     others = [code for code in LANGUAGES if code != settings.language]

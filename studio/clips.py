@@ -62,3 +62,36 @@ def write_clip(
         container.mux(stream.encode(None))
     partial.replace(path)
     return count
+
+
+def write_clear_clip(
+    path: Path, pictures: Iterator[Pixels], rate: float, settings: dict[str, Any], parents: Sequence[str] = (),
+    place: str = "corner",
+) -> int:  # fmt: skip
+    """Pictures with transparency as a WebM (VP9 with alpha), whole or not at all. Returns how many frames."""
+    from fractions import Fraction
+
+    import av
+
+    partial = path.with_name(f".{path.stem}.partial.webm")
+    count = 0
+    with av.open(str(partial), "w") as container:
+        container.metadata["encoder_tool"] = SOFTWARE
+        container.metadata["comment"] = json.dumps(provenance(settings, parents), ensure_ascii=False)
+        stream = None
+        for pixels in pictures:
+            shown = mark(pixels, place)
+            even = np.ascontiguousarray(shown[: shown.shape[0] // 2 * 2, : shown.shape[1] // 2 * 2])
+            if stream is None:
+                stream = container.add_stream(
+                    "libvpx-vp9", rate=Fraction(rate).limit_denominator(1000), options={"deadline": "realtime"}
+                )
+                stream.height, stream.width = even.shape[:2]
+                stream.pix_fmt = "yuva420p"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgba").reformat(format="yuva420p")))
+            count += 1
+        if stream is None:
+            raise NotAPicture("A clip wants at least one picture.")
+        container.mux(stream.encode(None))
+    partial.replace(path)
+    return count

@@ -16,11 +16,11 @@ SOFTWARE = "Likeness"
 def read_provenance(path: Path) -> dict[str, Any] | None:
     """What a file of ours says about how it was made; None for others' files."""
     try:
-        if path.suffix == ".mp4":
+        if path.suffix in (".mp4", ".webm"):
             import av
 
             with av.open(str(path), options=dict(READABLE), metadata_errors="ignore") as container:
-                text = container.metadata.get("comment", "")
+                text = container.metadata.get("comment") or container.metadata.get("COMMENT", "")
         else:
             from PIL import Image
 
@@ -34,6 +34,20 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
 def provenance(settings: dict[str, Any], parents: Sequence[str]) -> dict[str, Any]:
     """What a generated file says of itself: its parents' digests and the settings that made it."""
     return {"generated": f"by {SOFTWARE}", "parents": list(parents), "settings": settings}
+
+
+def write_marked(path: Path, pixels: Pixels, settings: dict[str, Any], parents: Sequence[str], place: str) -> Pixels:
+    """A PNG that says what made it, in its metadata and, where ``place`` says so, visibly. Returns what was written."""
+    from PIL import Image, PngImagePlugin
+
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Software", SOFTWARE)
+    note.add_itxt("likeness", json.dumps(provenance(settings, parents), ensure_ascii=False))
+    shown = mark(pixels, place)
+    partial = path.with_name(f".{path.stem}.partial.png")
+    Image.fromarray(shown).save(partial, pnginfo=note)
+    partial.replace(path)
+    return shown
 
 
 def mark(pixels: Pixels, place: str) -> Pixels:

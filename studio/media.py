@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -14,11 +13,17 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from core.image import Pixels, read_picture
-from studio.marks import SOFTWARE, mark, provenance
+from studio.marks import write_marked
 from studio.people import People
 from studio.settings import Settings
 from studio.store import MediaRow, Store
 from studio.uploads import inspect
+
+MADE = {
+    ".csv": "text/csv", ".json": "application/json", ".glb": "model/gltf-binary", ".mp4": "video/mp4",
+    ".webm": "video/webm", ".png": "image/png",
+}  # fmt: skip
+"""Endings of generated files and their types."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +57,20 @@ class Media:
         self, profile: str, room: str, pixels: Pixels, settings: dict[str, Any], parents: Sequence[Medium] = ()
     ) -> Medium:
         """A generated picture, marked in its metadata and, where the settings say so, visibly."""
-        from PIL import Image, PngImagePlugin
-
-        note = PngImagePlugin.PngInfo()
-        note.add_text("Software", SOFTWARE)
-        note.add_itxt(
-            "likeness", json.dumps(provenance(settings, [parent.sha256 for parent in parents]), ensure_ascii=False)
-        )
-        shown = mark(pixels, self._settings.mark)
-        folder = self._folder(profile, "result")
-        partial = folder / f".{secrets.token_hex(8)}.png"
-        Image.fromarray(shown).save(partial, pnginfo=note)
+        partial = self._folder(profile, "result") / f".{secrets.token_hex(8)}.png"
+        shown = write_marked(partial, pixels, settings, [parent.sha256 for parent in parents], self._settings.mark)
         facts = {"width": shown.shape[1], "height": shown.shape[0], "settings": settings}
         try:
             return self._keep(profile, "result", room, partial, facts, parents)
         finally:
             partial.unlink(missing_ok=True)
+
+    def keep_file(
+        self, profile: str, room: str, file: Path, settings: dict[str, Any], parents: Sequence[Medium] = ()
+    ) -> Medium:
+        """A copy of a generated file that says of itself what made it, as far as its form allows."""
+        facts = {"type": MADE[file.suffix], "settings": settings}
+        return self._keep(profile, "result", room, file, facts, parents)
 
     def get(self, profile: str, medium: str) -> Medium:
         """A kept file of this profile."""
@@ -135,7 +138,7 @@ def _ending(facts: dict[str, Any], file: Path) -> str:
     # From what the file is, never from the name it came with.
     known = {
         "image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "image/bmp": ".bmp",
-        "image/tiff": ".tif", "video/mp4": ".mp4", "audio/wav": ".wav",
+        "image/tiff": ".tif", "audio/wav": ".wav", **{kind: ending for ending, kind in MADE.items()},
     }  # fmt: skip
     return known.get(facts.get("type", ""), ".png" if file.suffix == ".png" else ".bin")
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from studio.language import Language
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from studio.services import Services
 
 
@@ -52,3 +54,5 @@ class Page:
     """The room it shows, where it shows one."""
     commands: tuple[Command, ...] = ()
     offers: tuple[Offer, ...] = ()
+    attach: Callable[[FastAPI, Services], None] | None = None
+    """Adds the page's own addresses (a socket, files made on demand); they stand behind the same guard."""

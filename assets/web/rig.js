@@ -7,12 +7,19 @@ import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 
 const VIEW_DEGREES = 14;
 const FACE_METRES = 0.27; // what the view's height takes in, about the face
+const LEAST_SEEN = 0.01;
+
+function drawsInSoftware() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  const told = context?.getExtension("WEBGL_debug_renderer_info");
+  return told ? /swiftshader|llvmpipe|software/i.test(context.getParameter(told.UNMASKED_RENDERER_WEBGL)) : false;
+}
 
 export class Rig {
   // element: where the picture goes; it is filled and followed when its size changes.
   constructor(element, { ground = "#e3ddd3" } = {}) {
     this.element = element;
-    this.renderer = new THREE.WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
+    this.renderer = new THREE.WebGLRenderer({ antialias: !drawsInSoftware(), preserveDrawingBuffer: true });
     this.renderer.toneMapping = THREE.NeutralToneMapping;
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
     element.append(this.renderer.domElement);
@@ -27,6 +34,7 @@ export class Rig {
     this.head = null;
     this.meshes = [];
     this.names = [];
+    this.lamps = [];
     this.asked = false;
     this.#light();
     this.watcher = new ResizeObserver(() => this.#fit());
@@ -73,6 +81,18 @@ export class Rig {
     this.ask();
   }
 
+  // Ground colour and the engine's studio light: linear colours and directions of key and rim, colour of the sky.
+  stage(ground, light) {
+    this.scene.background = new THREE.Color(ground);
+    this.scene.environmentIntensity = 0.55 * (light.sky.reduce((sum, value) => sum + value) / 1.28);
+    for (const [at, colour, place] of [[0, light.key, light.key_way], [1, light.rim, light.rim_way]]) {
+      this.lamps[at].color.setRGB(...colour);
+      this.lamps[at].intensity = 2.6;
+      this.lamps[at].position.set(...place);
+    }
+    this.ask();
+  }
+
   // Back to the view from the front.
   look() {
     const distance = FACE_METRES / 2 / Math.tan(THREE.MathUtils.degToRad(VIEW_DEGREES / 2));
@@ -82,16 +102,27 @@ export class Rig {
     this.ask();
   }
 
-  // Draws with the next frame of the browser, once however often it was asked.
+  // Draws with the next frame of the browser, once however often it was asked, and not before the graphics are done with
+  // the picture before: slow graphics then show fewer pictures, never late ones.
   ask() {
     if (this.asked) return;
     this.asked = true;
-    requestAnimationFrame(() => this.draw());
+    const again = () => (this.#busy() ? requestAnimationFrame(again) : this.draw());
+    requestAnimationFrame(again);
   }
 
   draw() {
     this.asked = false;
     this.renderer.render(this.scene, this.camera);
+    const context = this.renderer.getContext();
+    if (this.fence) context.deleteSync(this.fence);
+    this.fence = context.fenceSync(context.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    context.flush();
+  }
+
+  #busy() {
+    const context = this.renderer.getContext();
+    return this.fence && context.getSyncParameter(this.fence, context.SYNC_STATUS) === context.UNSIGNALED;
   }
 
   // Frees what the graphics card holds.
@@ -106,7 +137,8 @@ export class Rig {
   #put(name, value) {
     const place = this.places?.get(name);
     if (place === undefined) return;
-    for (const mesh of this.meshes) mesh.morphTargetInfluences[place] = Math.min(1, Math.max(0, value));
+    const seen = value < LEAST_SEEN ? 0 : Math.min(1, value); // what is not seen costs nothing
+    for (const mesh of this.meshes) mesh.morphTargetInfluences[place] = seen;
   }
 
   #light() {
@@ -117,6 +149,7 @@ export class Rig {
     for (const [colour, strength, place] of [["#fff1e0", 1.9, [-0.55, 0.62, 0.75]], ["#cfdcff", 1.6, [0.8, 0.45, -0.6]]]) {
       const lamp = new THREE.DirectionalLight(colour, strength);
       lamp.position.set(...place);
+      this.lamps.push(lamp);
       this.scene.add(lamp);
     }
   }

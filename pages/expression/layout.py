@@ -1,0 +1,272 @@
+"""How the expression page is laid out: the live desk, a picture, a clip, one's own face, and what the weights can do."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+from core import checkpoints
+from core.engine.character_stage import GROUNDS, LIGHTS
+from core.engine.characters import CHARACTERS
+from core.engine.controllers import NAMES
+from core.image import Pixels, read_picture
+from pages.expression import handlers
+from pages.expression.words import label, live_facts, live_words
+from studio import panels
+from studio.language import Language
+from studio.services import Services
+
+CSS = Path(__file__).with_name("live.css")
+LOAD = (
+    "const s=document.createElement('script');s.type='module';s.src='/live/expression/modules/expression.js';"
+    "document.head.append(s)"
+)
+EXAMPLE_CLIPS, EXAMPLE_PICTURES = ("ada", "brook"), ("smile", "surprise", "anger")
+SHOWN_NUMBERS = 24
+HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def build(services: Services, say: Language) -> None:
+    """Lay the page out."""
+    import gradio as gr
+
+    title, summary = html.escape(say("expression.title")), html.escape(say("expression.summary"))
+    gr.HTML(f'<div class="hero"><h1>{title}</h1><p>{summary}</p></div>')
+    with gr.Tabs():
+        with gr.Tab(say("expression.tab.live")):
+            gr.HTML(_live(say), js_on_load=LOAD, padding=False, apply_default_css=False)
+        with gr.Tab(say("expression.tab.picture")):
+            _lay_out_picture(services, say)
+        with gr.Tab(say("expression.tab.clip")):
+            _lay_out_clip(services, say)
+        with gr.Tab(say("expression.tab.own")):
+            _lay_out_own(services, say)
+        with gr.Tab(say("expression.tab.weights")):
+            shown = gr.HTML()
+            gr.on(None, panels.listen(services, lambda inner, who: _cards(inner, who, say)), None, shown, **HIDDEN)
+
+
+def _option(values: dict[str, str], chosen: str) -> str:
+    return "".join(
+        f'<option value="{value}"{" selected" if value == chosen else ""}>{html.escape(text)}</option>'
+        for value, text in values.items()
+    )
+
+
+def _choices(say: Language) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    return (
+        {name: name.capitalize() for name in CHARACTERS},
+        {name: say(f"ground.{name}") for name in GROUNDS},
+        {name: say(f"light.{name}") for name in LIGHTS},
+    )
+
+
+def _live(say: Language) -> str:
+    def word(key: str) -> str:
+        return html.escape(say(f"expression.live.{key}"))
+
+    def pick(name: str, values: dict[str, str], chosen: str) -> str:
+        return f'<label>{word(name)} <select data-at="{name}">{_option(values, chosen)}</select></label>'
+
+    people, grounds, lights = _choices(say)
+    middle = {"network": say("expression.live.middle_network"), "scene": say("expression.live.middle_scene")}
+    examples = "".join(
+        f'<button type="button" data-example="/assets-of-likeness/examples/expression/{name}.mp4" '
+        f'title="{word("example")}" aria-label="{word("example")}: {name.capitalize()}">'
+        f'<img src="/assets-of-likeness/examples/expression/{name}.webp" alt=""></button>'
+        for name in EXAMPLE_CLIPS
+    )
+    return f"""<style>{CSS.read_text(encoding="utf-8")}</style>
+<likeness-live data-words="{html.escape(live_words(say))}" data-facts="{html.escape(live_facts(say))}">
+<div class="views">
+<figure><div class="view"><div class="frame"><video data-at="video" muted playsinline></video><div class="box" data-at="box"
+ hidden></div></div><div class="nothing">{word("nothing")}</div></div>
+<figcaption>{word("you")}<span data-at="latency"></span></figcaption></figure>
+<figure><div class="view mirrors"><img data-at="picture" alt="{word("virtual")}"
+ src="data:image/gif;base64,R0lGODlhAQABAAAAACw="></div>
+<figcaption>{word("virtual")}</figcaption></figure>
+<figure><div class="view rig mirrors" data-at="rig"></div><figcaption>{word("rig")}
+<span data-at="rignote"></span></figcaption></figure>
+</div>
+<p class="say" role="status" aria-live="polite" data-at="say"></p>
+<div class="strip"><button type="button" class="main" data-at="start">{word("start")}</button>
+<button type="button" data-at="record">{word("record")}</button>
+<button type="button" data-at="neutral">{word("neutral")}</button>
+<button type="button" data-at="keep">{word("keep")}</button>
+<button type="button" data-at="reset">{word("reset")}</button>
+<span class="examples">{word("examples")} {examples}</span></div>
+<div class="strip">{pick("character", people, CHARACTERS[0])}{pick("ground", grounds, "paper")}
+{pick("light", lights, "studio")}{pick("middle", middle, "network")}
+<label>{word("smoothing")} <input type="range" data-at="smoothing" min="0" max="1" step="0.05" value="0.5"></label>
+<label><input type="checkbox" data-at="mirror" checked> {word("mirror")}</label></div>
+<div class="recorded" data-at="recorded"></div><div class="poses" data-at="poses"></div>
+<div class="board" data-at="board"></div>
+<details><summary>{word("times")}</summary><table><thead><tr><th></th><td>p50</td><td>p95</td></tr></thead>
+<tbody data-at="times"></tbody></table><p data-at="dropped"></p></details>
+</likeness-live>"""
+
+
+def _scene_choices(say: Language) -> list[Any]:
+    import gradio as gr
+
+    people, grounds, lights = _choices(say)
+    with gr.Row():
+        return [
+            gr.Dropdown(
+                [(text, value) for value, text in values.items()],
+                value=next(iter(values)),
+                label=say(f"expression.live.{name}"),
+                min_width=120,
+            )
+            for name, values in (("character", people), ("ground", grounds), ("light", lights))
+        ]
+
+
+def _examples(services: Services, names: tuple[str, ...], ending: str) -> list[list[str]]:
+    folder = services.settings.shipped / "examples" / "expression"
+    return [[str(folder / f"{name}.{ending}")] for name in names if (folder / f"{name}.{ending}").is_file()]
+
+
+def _lay_out_picture(services: Services, say: Language) -> None:
+    import gradio as gr
+
+    with gr.Row():
+        with gr.Column(min_width=280):
+            given = gr.Image(
+                type="filepath", sources=["upload", "clipboard"], label=say("expression.picture.given"), height=320,
+                elem_id="expression-picture",
+            )  # fmt: skip
+            gr.Examples(_examples(services, EXAMPLE_PICTURES, "webp"), given, label=say("expression.examples"))
+            scene = _scene_choices(say)
+            go = gr.Button(say("expression.picture.go"), variant="primary", elem_id="expression-picture-go")
+        with gr.Column(min_width=280):
+            virtual = gr.Image(label=say("expression.picture.virtual"), interactive=False, height=256)
+            drawn = gr.Image(
+                label=say("expression.picture.drawn"), interactive=False, height=360, elem_id="expression-drawn"
+            )
+    numbers = gr.HTML()
+
+    def show(inner: Services, profile: str, *values: Any) -> tuple[Pixels, Pixels, str]:
+        found = handlers.on_picture(inner, profile, *values)
+        return found.virtual, read_picture(found.drawn.path), _numbers(found.controllers, say)
+
+    go.click(
+        panels.listen(services, show), [given, *scene], [virtual, drawn, numbers], api_name="expression_picture",
+        concurrency_id="device",
+    )  # fmt: skip
+
+
+def _numbers(controllers: dict[str, float], say: Language) -> str:
+    strongest = sorted(controllers, key=lambda name: -controllers[name])[:SHOWN_NUMBERS]
+    rows = "".join(
+        f"<div><span>{html.escape(label(name, say))}</span><b>{controllers[name]:.2f}</b></div>" for name in strongest
+    )
+    heading = html.escape(say("expression.picture.numbers", count=SHOWN_NUMBERS, all=len(NAMES)))
+    return f'<h3>{heading}</h3><div class="numbers">{rows}</div>'
+
+
+def _lay_out_clip(services: Services, say: Language) -> None:
+    import gradio as gr
+
+    with gr.Row():
+        with gr.Column(min_width=280):
+            given = gr.Video(
+                sources=["upload", "webcam"], label=say("expression.clip.given"), height=320, elem_id="expression-clip"
+            )
+            gr.Examples(_examples(services, EXAMPLE_CLIPS, "mp4"), given, label=say("expression.examples"))
+            scene = _scene_choices(say)
+            with gr.Row():
+                go = gr.Button(say("expression.clip.go"), variant="primary", elem_id="expression-clip-go")
+                stop = gr.Button(say("expression.live.cancel"), elem_id="expression-clip-cancel")
+        with gr.Column(min_width=280):
+            job = gr.Textbox("", visible="hidden", show_label=False)
+            shown = gr.HTML(panels.empty(say("expression.clip.nothing")), elem_id="expression-clip-result")
+    seen = gr.State("")
+
+    def look(inner: Services, profile: str, number: str, known: str) -> tuple[Any, Any]:
+        if not number:
+            return gr.skip(), gr.skip()
+        said = _describe_job(inner, profile, number, say)
+        return (gr.skip(), gr.skip()) if said == known else (said, said)
+
+    def cancel(inner: Services, profile: str, number: str) -> None:
+        if number:
+            inner.jobs.cancel(number, profile)
+
+    go.click(panels.listen(services, handlers.on_clip), [given, *scene], job, api_name="expression_clip")
+    stop.click(panels.listen(services, cancel), job, None, **HIDDEN)
+    gr.Timer(1.0).tick(panels.listen(services, look), [job, seen], [shown, seen], **HIDDEN)
+
+
+def _describe_job(services: Services, profile: str, number: str, say: Language) -> str:
+    found = services.jobs.get(number, profile)
+    if found.state == "done":
+        files = found.result["files"]
+        links = "".join(
+            f'<a href="/files/{one["medium"]}" download="{html.escape(one["name"])}">{html.escape(one["name"])}</a>'
+            for one in files
+        )
+        film = next((one for one in files if one["type"].startswith("video/")), None)
+        shown = f'<video src="/files/{film["medium"]}" controls loop muted playsinline></video>' if film else ""
+        held = say("expression.clip.held", held=found.result["held"], frames=found.result["frames"])
+        return f'<div class="take" data-state="done">{shown}<div class="files">{links}</div><p>{html.escape(held)}</p></div>'
+    if found.ended:
+        said = found.message or say("expression.live.cancelled")
+        return f'<div class="take" data-state="{found.state}">{panels.empty(said)}</div>'
+    return (
+        f'<div class="take" data-state="{found.state}"><p>{html.escape(say("expression.clip.working"))}</p>'
+        f'<div class="bar" role="progressbar" aria-valuenow="{found.share * 100:.0f}" aria-valuemin="0" '
+        f'aria-valuemax="100"><i style="width:{found.share * 100:.0f}%"></i></div></div>'
+    )
+
+
+def _lay_out_own(services: Services, say: Language) -> None:
+    import gradio as gr
+
+    summary = html.escape(say("expression.own.summary"))
+    gr.HTML(f"<p>{summary}</p>{_guide(say)}")
+    with gr.Row():
+        with gr.Column(min_width=280):
+            given = gr.Video(sources=["webcam", "upload"], label=say("expression.own.clip"), height=320)
+            agreed = gr.Checkbox(False, label=say("expression.own.consent"), elem_id="expression-consent")
+            go = gr.Button(say("expression.own.go"), variant="primary", elem_id="expression-own-go")
+        with gr.Column(min_width=320):
+            panel = panels.run_panel(services, say)
+    go.click(
+        panels.listen(services, handlers.on_personal), [given, agreed], panel.chosen, api_name="expression_personal"
+    )
+
+
+def _guide(say: Language) -> str:
+    steps = "".join(f"<li>{html.escape(step)}</li>" for step in say("expression.own.steps").split("|"))
+    return f"<ol>{steps}</ol>"
+
+
+def _cards(services: Services, profile: str, say: Language) -> str:
+    """Held-out scores of the weights in service, each beside the do-nothing answer and the worst group."""
+    found = checkpoints.list_all(services.people.weight_roots(profile))
+    cards = [one.card for one in found if one.card.subject == handlers.ROOM]
+    if not cards:
+        return panels.empty(say("expression.live.missing"))
+    parts = []
+    for card in cards:
+        rows = "".join(
+            f"<tr><th>{html.escape(key)}</th><td>{_number(value)}</td><td>{_number(card.baselines.get(key))}</td>"
+            f"<td>{html.escape(card.worst_group.get(key, ''))}</td></tr>"
+            for key, value in card.scores.items()
+        )
+        heads = "".join(
+            f"<th>{html.escape(text)}</th>"
+            for text in ("", say("expression.card.score"), say("expression.card.nothing"), say("expression.card.worst"))
+        )
+        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+        notes = html.escape(card.notes or say("expression.card.unmeasured") if not rows else card.notes)
+        parts.append(
+            f"<h3>{html.escape(card.name)} <small>{html.escape(card.version)}</small></h3>{table}<p>{notes}</p>"
+        )
+    return f'<div class="weights">{"".join(parts)}</div>'
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
