@@ -21,6 +21,9 @@ UNWANTED = ("Shoes", "Hat", "Not sure", "Other")
 VALIDATION_BELOW = int(0.08 * 2**32)
 """A digest's first 32 bits under this keep a name for validation."""
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+MASKS = "mask"
+"""Name of a folder of masks."""
+WHITE_FROM = 244
 
 
 class NoPictures(LookupError):
@@ -34,14 +37,17 @@ class GarmentPictures:
     pictures: npt.NDArray[np.uint8]
     """N x size x size x 3."""
     masks: npt.NDArray[np.uint8]
-    """N x size x size, 0 to 255; all 255 where a folder has no masks."""
+    """N x size x size, 0 to 255; where a folder has no masks, what is not white, or all of it on any other ground."""
     labels: tuple[str, ...]
     learning: npt.NDArray[np.int64]
     validating: npt.NDArray[np.int64]
 
 
 def read_garments(folder: Path, size: int) -> GarmentPictures:
-    """The data set where its index and tar lie in the folder, else every picture below the folder."""
+    """The data set where its index and tar lie in the folder, else every picture below the folder.
+
+    Such a picture's mask is its own transparency, or lies beside its folder: ``img/coat.jpg`` and ``mask/coat.png``.
+    """
     if (folder / "index.csv").is_file() and list(folder.glob("*.tar")):
         return _read_data_set(folder, size)
     return _read_folder(folder, size)
@@ -91,21 +97,42 @@ def _unpack(
 
 
 def _read_folder(folder: Path, size: int) -> GarmentPictures:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_ENDINGS)
+    paths = [path for path in found if path.parent.name != MASKS]
     if not paths:
         raise NoPictures(
             f"{folder} holds no pictures ({', '.join(PICTURE_ENDINGS)}); give a folder of garments on white."
         )
-    pictures = np.stack([resize(flatten(read_picture(path)), size, size) for path in paths])
+    whole = [flatten(read_picture(path)) for path in paths]
+    masks = [_mask_of(path, pixels) for path, pixels in zip(paths, whole, strict=True)]
     names = hold_back({path.stem for path in paths})
     held_back = np.asarray([path.stem in names for path in paths])
     return GarmentPictures(
-        pictures,
-        np.full(pictures.shape[:3], 255, dtype=np.uint8),
+        np.stack([resize(pixels, size, size) for pixels in whole]),
+        np.stack([resize(mask, size, size) for mask in masks]),
         tuple(path.parent.name for path in paths),
         np.flatnonzero(~held_back),
         np.flatnonzero(held_back),
     )
+
+
+def _mask_of(path: Path, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The mask beside a picture's folder, else its own transparency, else what differs from a white ground."""
+    from PIL import Image as PillowImage
+
+    beside = path.parent.parent / MASKS / f"{path.stem}.png"
+    if beside.is_file():
+        with PillowImage.open(beside) as opened:
+            mask = np.asarray(opened.convert("L"))
+        return mask if mask.shape == pixels.shape[:2] else resize(mask, pixels.shape[1], pixels.shape[0])
+    with PillowImage.open(path) as opened:
+        alpha = np.asarray(opened.convert("RGBA"))[..., 3]
+    if int(alpha.min()) < 128 and alpha.shape == pixels.shape[:2]:
+        return alpha
+    edge = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    if np.median(edge) < WHITE_FROM:
+        return np.full(pixels.shape[:2], 255, np.uint8)
+    return np.asarray((pixels.min(axis=2) < WHITE_FROM) * 255, np.uint8)
 
 
 def hold_back(names: set[str]) -> set[str]:

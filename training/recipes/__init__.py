@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
-from training.recipes import expression, face, garment, head, judge, perceptual
+from training.recipes import expression, face, garment, head, judge, perceptual, textedit
 from training.spec import RunSpec
 
 Factory = Callable[[RunSpec], Recipe]
@@ -26,7 +26,11 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "landmarks": face.make_landmark_recipe,
         "parser": face.make_parser_recipe,
     },
-    "garment": {"generator": garment.make_generator_recipe},
+    "garment": {
+        "encoders": garment.make_encoders_recipe,
+        "generator": garment.make_generator_recipe,
+        "segmenter": garment.make_segmenter_recipe,
+    },
     "judge": {
         "attributes": judge.make_attribute_recipe,
         "identity": judge.make_identity_recipe,
@@ -35,6 +39,13 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "distance": judge.make_distance_recipe,
     },
     "perceptual": {"features": perceptual.make_feature_recipe},
+    "textedit": {
+        "captioner": textedit.make_captioner_recipe,
+        "editor": textedit.make_editor_recipe,
+        "generator": textedit.make_generator_recipe,
+        "inverter": textedit.make_inverter_recipe,
+        "speech": textedit.make_speech_recipe,
+    },
 }
 FITS: dict[str, dict[str, Fit]] = {
     "head": {"fit": head.fit},

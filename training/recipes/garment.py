@@ -1,4 +1,7 @@
-"""How the garment room learns. ``generator``: stage 1, StyleGAN2 on cut-out garments on white, with little data."""
+"""How the garment room learns. ``generator``: stage 1, StyleGAN2 on cut-out garments on white, with little data.
+
+``segmenter`` and ``encoders`` (stage 2) stand in garment_segmenter.py and garment_encoders.py.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,18 @@ from core.augment import Augment
 from core.garment.config import Config
 from core.garment.networks import make_discriminator, make_generator
 from core.image import contact_sheet, to_pixels, to_tensor
+from training.garment_data import (
+    VALIDATION_SEED,
+    Drawn,
+    align_garments,
+    draw_flats,
+    from_bytes,
+    pool_of,
+    sharper_more_often,
+)
+from training.garment_encoders import EncodersRecipe
 from training.garment_pictures import NoPictures, read_garments
+from training.garment_segmenter import SegmenterRecipe
 from training.recipe import Phase
 from training.swd import sliced_distance
 
@@ -26,6 +40,8 @@ if TYPE_CHECKING:
 
 PREVIEW_COUNT = 40
 MEASURED = 256
+FLATS = 4096
+KEPT_BACK = {"count": 64, "grow": 0, "first": VALIDATION_SEED}
 DATA_SOURCES = {"garments_white256": "CC0 1.0, alexeygrigorev/clothing-dataset, cut out and masked"}
 
 
@@ -44,6 +60,10 @@ class Settings:
     augment_target: float = 0.6
     augment_pictures: float = 200_000.0
     average_half_life: float = 10_000.0
+    engine: float = 0.25
+    """Share of engine garments among the pictures; the rest are real."""
+    sampling: str = "random"
+    """``sharp`` draws sharp pictures more often."""
     bfloat16: bool = False
     """Convolutions in bfloat16 on a CPU that has it; on CUDA the trainer always does so."""
 
@@ -68,17 +88,18 @@ class GeneratorRecipe:
     published = ("generator",)
     compiled = ()
     round_size = 10_000
-    protocol = "garments of senders kept back: sliced Wasserstein distance, mean of the pyramid's levels"
+    protocol = "aligned garments of senders kept back: sliced Wasserstein distance, mean of the pyramid's levels"
 
     def __init__(self, request: RunSpec, config: Config, settings: Settings) -> None:
-        if request.data is None:
-            raise NoPictures("The garment generator learns from pictures: give a folder with --data.")
+        if request.data is None and settings.engine < 1:
+            raise NoPictures(
+                "The garment generator learns from pictures: give a folder with --data, or --option engine=1 for the "
+                "engine's garments alone."
+            )
         torch.manual_seed(request.seed)
         self.config, self.settings, self.seed = config, settings, request.seed
-        self.garments = read_garments(Path(request.data), config.generator.size)
         self.batch_size = settings.batch_size
-        known = Path(request.data).name
-        self.sources = {known: DATA_SOURCES.get(known, "a person's own pictures")}
+        self._open(request)
         self.generator, self.discriminator = make_generator(config), make_discriminator(config)
         self.augment = Augment(settings.augment_target, settings.augment_pictures)
         self.paths = nn.Module()
@@ -92,14 +113,33 @@ class GeneratorRecipe:
         self.averaged = {"generator": settings.average_half_life}
         self.phases = make_phases(settings)
 
+    def _open(self, request: RunSpec) -> None:
+        size, pool = self.config.generator.size, pool_of(request, FLATS)
+        self.flats = Drawn("flats", size, pool, draw_flats)
+        self.sources: dict[str, str] = {"engine": "garments drawn by core/engine"} if self.settings.engine else {}
+        self.garments, self._chances, self._pool = None, None, pool
+        if request.data is not None:
+            known = Path(request.data).name
+            self.sources[known] = DATA_SOURCES.get(known, "a person's own pictures")
+            self.garments = align_garments(read_garments(Path(request.data), size), size)
+            if self.settings.sampling == "sharp":
+                self._chances = sharper_more_often(self.garments.pictures[self.garments.learning])
+
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
-        """Real garments, mirrored at random."""
+        """Garments, real and the engine's, mirrored at random."""
         draw = np.random.default_rng((self.seed, step, 0x6A5))
-        chosen = draw.choice(self.garments.learning, self.batch_size)
-        mirrored = draw.random(self.batch_size) < 0.5
+        engine = round(self.batch_size * self.settings.engine) if self.garments is not None else self.batch_size
+        parts = []
+        if self.garments is not None and engine < self.batch_size:
+            chosen = draw.choice(self.garments.learning, self.batch_size - engine, p=self._chances)
+            parts.append(to_tensor(self.garments.pictures[chosen]))
+        if engine:
+            chance = torch.Generator().manual_seed(int(draw.integers(2**31)))
+            parts.append(from_bytes(self.flats.learn(step, engine, chance)["pixels"]))
         within = slice(part * size, part * size + size)
-        pictures = to_tensor(self.garments.pictures[chosen[within]])
-        turned = torch.from_numpy(mirrored[within])[:, None, None, None]
+        order = torch.from_numpy(draw.permutation(self.batch_size))[within]
+        pictures = torch.cat(parts)[order]
+        turned = torch.from_numpy(draw.random(self.batch_size) < 0.5)[within, None, None, None]
         return {"real": torch.where(turned, pictures.flip(3), pictures)}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
@@ -156,9 +196,12 @@ class GeneratorRecipe:
 
     def measure(self) -> dict[str, float]:
         """How alike drawn and kept-back real garments are; ``validation`` is the mean over the levels."""
-        count = min(MEASURED, len(self.garments.validating))
-        drawn = to_tensor(self._draw_fixed(count, 1.0))
-        real = to_tensor(self.garments.pictures[self.garments.validating[:count]])
+        if self.garments is None:
+            kept = Drawn("flats", self.config.generator.size, replace(self._pool, **KEPT_BACK), draw_flats)
+            real = from_bytes(kept.take(torch.arange(KEPT_BACK["count"]))["pixels"])
+        else:
+            real = to_tensor(self.garments.pictures[self.garments.validating[:MEASURED]])
+        drawn = to_tensor(self._draw_fixed(len(real), 1.0))
         levels = sliced_distance(drawn, real)
         scores = {f"swd_{size}": distance for size, distance in levels.items()}
         return {
@@ -195,9 +238,21 @@ def make_generator_recipe(request: RunSpec) -> GeneratorRecipe:
     """The recipe of a request; options may set ``size``, ``channel_base``, ``channel_limit`` and any of Settings."""
     config = {"full": Config, "small": Config.small, "tiny": Config.tiny}[request.preset]()
     settings = Settings() if request.preset == "full" else Settings.small()
+    if request.preset == "tiny":
+        settings = replace(settings, engine=0.0)
     shape = {key: request.options[key] for key in ("size", "channel_base", "channel_limit") if key in request.options}
     chosen = {key: value for key, value in request.options.items() if key in Settings.__dataclass_fields__}
     if "config" in request.options:  # the shape of weights that the run starts with
         config, shape = Config(stylegan2.Config(**request.options["config"]["generator"])), {}
     generator = replace(config.generator, **shape)
     return GeneratorRecipe(request, replace(config, generator=generator), replace(settings, **chosen))
+
+
+def make_segmenter_recipe(request: RunSpec) -> SegmenterRecipe:
+    """The room's own segmenter."""
+    return SegmenterRecipe(request)
+
+
+def make_encoders_recipe(request: RunSpec) -> EncodersRecipe:
+    """Stage 2: both encoders before the frozen generator."""
+    return EncodersRecipe(request)
