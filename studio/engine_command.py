@@ -14,6 +14,7 @@ from studio.page import Command
 from studio.settings import BadSettings
 
 if TYPE_CHECKING:
+    from core.engine.scenes import Clip
     from studio.services import Services
 
 MOST_ON_A_SHEET = 400
@@ -125,6 +126,58 @@ def draw_figures(asked: argparse.Namespace) -> str:
     return f"{count} people in garments that nobody sewed: {' and '.join(str(p) for p in (asked.output, asked.export) if p)}"
 
 
+def draw_scenes(asked: argparse.Namespace) -> str:
+    """Places that do not exist: a sheet, or film, coloured depth and labels by seed, or the depth room's files."""
+    import torch
+
+    from core.engine import scene_files
+    from core.engine.export import read_seed_range
+    from core.engine.scenes import SceneChoices, forget, scene
+
+    if asked.output is None and asked.export is None:
+        raise BadSettings("Say where the scenes go: -o FOLDER (or -o SHEET.webp), or --export DIR, or both.")
+    if asked.device != "cpu":
+        raise BadSettings("Scenes are drawn by the CPU; leave out --device, or give --device cpu.")
+    seeds, size = read_seed_range(asked.seeds), (asked.size, asked.size * 5 // 8 * 2)
+    choices = SceneChoices(asked.place, asked.camera)
+    sheet = asked.output is not None and asked.output.suffix.lower() in (".png", ".webp", ".jpg")
+    torch.set_num_threads(1)  # many small pictures: threads would only wait for each other
+    if asked.output is not None and sheet:
+        scene_files.write_sheet(seeds, asked.output, size, choices)
+    films = None if sheet else asked.output
+    for number, seed in enumerate(seeds if films is not None or asked.export is not None else []):
+        clip = scene(seed, size, choices)
+        if films is not None:
+            _film(clip, films)
+        if asked.export is not None:
+            scene_files.export_clip(clip, asked.export / f"{seed:012d}")
+        forget()
+        print(f"\r{number + 1} of {len(seeds)} scenes", end="", file=sys.stderr, flush=True)
+    return f"{len(seeds)} places that nobody built: {' and '.join(str(p) for p in (asked.output, asked.export) if p)}"
+
+
+def _film(clip: Clip, folder: Path) -> None:
+    """A clip as MP4, its depth as MP4 in colours, its labels as NPZ."""
+    from core.engine import scene_files
+    from core.image import to_pixels
+    from studio.clips import write_clip
+
+    folder.mkdir(parents=True, exist_ok=True)
+    stem, made = (
+        f"{clip.seed:012d}",
+        {"engine": "scenes", "seed": clip.seed, "place": clip.kind, "camera": clip.camera_kind},
+    )
+    write_clip(folder / f"{stem}.mp4", iter(to_pixels(clip.frames)), clip.frames_per_second, made, place="metadata")
+    shown = iter(scene_files.depth_pictures(clip))
+    write_clip(folder / f"{stem}_depth.mp4", shown, clip.frames_per_second, made, place="metadata")
+    scene_files.write_labels(clip, folder / f"{stem}.npz")
+
+
+def _configure_scenes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--place", help="the kind of place, for example street; each seed's own without")
+    parser.add_argument("--camera", help="handheld, driving or surveillance; each seed's own without")
+
+
 SUBJECTS: dict[str, Subject] = {
     "faces": Subject(
         "draw people who do not exist, with labels",
@@ -147,6 +200,13 @@ SUBJECTS: dict[str, Subject] = {
         "likeness engine figures --seeds 0-11 -o figures.png",
         draw_figures,
         export="pictures with all labels (masks, part map, surface map, depth, joints, anchors)",
+    ),
+    "scenes": Subject(
+        "film places that do not exist, with depth, path and flow",
+        "likeness engine scenes --seeds 0-3 -o scenes/",
+        draw_scenes,
+        export="pictures, 16-bit depth, TUM trajectory and intrinsics",
+        configure=_configure_scenes,
     ),
 }
 

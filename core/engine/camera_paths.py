@@ -80,11 +80,22 @@ class _Wave:
 
 def _hang(place: Place, dice: Dice) -> CameraPath:
     eye, target = (np.asarray(spot, np.float64) for spot in place.corner)
+    if place.outdoors:
+        # a mast somewhere along the way whose view is not into a tree: crowns reach a good metre beyond their boxes
+        shifts = [np.array([0.0, 0.0, dice.uniform(f"mast {at}", -7.0, 7.0)]) for at in range(12)]
+        shift = max(shifts, key=lambda one: _open_view(place.solid.boxes, eye + one, target + one))
+        eye, target = eye + shift, target + shift
     target = target + np.array([dice.uniform(f"t{at}", -reach, reach) for at, reach in enumerate((0.8, 0.2, 0.8))])
     pose = face(eye, target, math.radians(dice.normal("roll") * 1.2))
     return CameraPath(
         "surveillance", lambda _: pose, dice.uniform("mm", 15, 21) if not place.outdoors else dice.uniform("mm", 17, 28)
     )
+
+
+def _open_view(boxes: Floats, eye: np.ndarray, target: np.ndarray) -> float:
+    """Metres, at most 2.5, that the first part of a view keeps from what is at its height."""
+    points = [eye + share * (target - eye) for share in (0.0, 0.15, 0.3, 0.45)]
+    return min(2.5, *(clearance(boxes, float(x), float(z), float(y) - 1.2, float(y) + 1.2) for x, y, z in points))
 
 
 def _drive(place: Place, dice: Dice) -> CameraPath:

@@ -46,7 +46,7 @@ def pick_video_camera(dice: Dice, gain: float, sensor: bool) -> VideoCamera:
         gain * math.exp(0.16 * dice.normal("gain")),
         (math.exp(warm), 1.0 + 0.015 * dice.normal("green"), math.exp(-warm)),
         dice.share("grain") ** 2,
-        0.3 + 0.8 * dice.share("blur") ** 2,
+        0.3 + 0.55 * dice.share("blur") ** 2,
         dice.uniform("shutter", 0.05, 0.45),
         dice.uniform("contrast", 0.1, 0.5),
         dice.uniform("saturation", 0.75, 1.2),

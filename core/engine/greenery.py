@@ -28,7 +28,8 @@ def _grow(kit: Kit, dice: Dice, leaves: int) -> Solid:
     sort = dice.whole("sort", 0, 1)
     bark = kit.of(f"bark {sort}", patterns.bark, ((0.32, 0.25, 0.18), (0.45, 0.4, 0.34), (0.2, 0.16, 0.13)), 0.8)
     green = kit.of(f"leaves {sort}", patterns.leaves, _GREENS, 1.1)
-    high, wide = dice.uniform("high", 4.5, 8.0), dice.uniform("wide", 1.3, 2.4)
+    high = dice.uniform("high", 5.2, 8.5)
+    wide = min(dice.uniform("wide", 1.3, 2.4), (high - 2.4) / 2.45)  # one can walk under it
     stem = high - wide * 1.3
     trunk = turned([(0.24, 0), (0.16, 0.4), (0.13, stem), (0.05, stem + wide)], 8, bark)
     seeds = torch.tensor([dice.seed], dtype=torch.int64)
@@ -51,7 +52,7 @@ def _grow(kit: Kit, dice: Dice, leaves: int) -> Solid:
     )
     fan = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 4]])
     triangles = (np.arange(leaves)[:, None, None] * 5 + fan).reshape(-1, 3).astype(np.int32)
-    filled = np.array([[0, high - wide, 0, wide * 0.5, wide * 0.6, wide * 0.5, 0]], np.float32)
+    filled = np.array([[0, high - wide, 0, wide * 0.75, wide * 0.8, wide * 0.75, 0]], np.float32)
     crown = Solid(
         points,
         np.repeat(outward, 5, 0).astype(np.float32),

@@ -47,7 +47,7 @@ def depth_pictures(clip: Clip) -> list[Pixels]:
     """Coloured depth of all frames on one scale."""
     depth = clip.depth.numpy()
     known = depth[depth > 0]
-    near, far = (float(np.quantile(known, share)) for share in (0.01, 0.99)) if known.size else (1.0, 2.0)
+    near, far = (float(np.quantile(known, share)) for share in (0.01, 0.95)) if known.size else (1.0, 2.0)
     return [colour_depth(one, near, max(far, near * 1.01)) for one in depth]
 
 
