@@ -112,15 +112,18 @@ def wait_until(is_so: Any, seconds: float, what: str) -> None:
 
 
 @contextmanager
-def browser_page(**options: Any) -> Iterator[tuple[Any, list[str]]]:
-    """A page of a headless Chromium, and the list of requests that wanted to leave the machine."""
+def browser_page(camera: Path | None = None, **options: Any) -> Iterator[tuple[Any, list[str]]]:
+    """A page of a headless Chromium, and the list of requests that wanted to leave the machine.
+
+    ``camera``: an mjpeg (yuvj420p) or y4m file that its camera shows."""
     from playwright.sync_api import sync_playwright
 
     outside: list[str] = []
+    shown = [] if camera is None else [f"--use-file-for-fake-video-capture={camera}"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, sync_playwright() as playwright:
         # A home of its own: Chromium keeps crash reports there, and a test leaves nothing behind.
         browser = playwright.chromium.launch(
-            executable_path=chromium(), args=CHROMIUM, env={**os.environ, "HOME": scratch}
+            executable_path=chromium(), args=[*CHROMIUM, *shown], env={**os.environ, "HOME": scratch}
         )
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
 
