@@ -56,9 +56,9 @@ class ExpressionData:
         self._caches = [] if folder is None else [_open(folder, name, counts[i]) for i, name in enumerate(_NAMES)]
         self._virtual: dict[tuple[str, int, int], Tensor] = {}
 
-    def pairs(self, step: int, count: int, share: int = 1) -> Pairs:
-        """The people of a step; ``share`` tells apart several draws of one step."""
-        draw = torch.Generator().manual_seed(hash((self._seed, step, share, 31)) & 0x7FFFFFFF)
+    def pairs(self, step: int, count: int) -> Pairs:
+        """The people of a step."""
+        draw = torch.Generator().manual_seed(hash((self._seed, step, 31)) & 0x7FFFFFFF)
         single = torch.rand(count, generator=draw) < ALONE_SHARE
         every, alone = self._counts
         index = torch.where(

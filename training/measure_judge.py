@@ -68,7 +68,7 @@ def _mean_correlation(rows: Values) -> float:
 
 def _identity_rows(asked: Asked, found: dict[str, torch.Tensor]) -> dict[str, Row]:
     judge = load_judge("identity", asked.roots)
-    threshold = float(checkpoints.find(SUBJECT, "identity", asked.roots).card.scores["threshold"] or 0.0)
+    threshold = float(checkpoints.find(SUBJECT, "identity", asked.roots).card.validation["threshold"])
     made = prepare_crops(found, judge.size, torch.Generator(), learning=False)
     same, strangers = pair_cosines(run(judge, made["crops"]))
     right = ((same > threshold).double() + (strangers <= threshold).double()) / 2

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
 SHOWN, LOOKED_AT = 8, 64
+VIRTUAL_SHARE = 6
+"""One picture of a character alone for so many people: norms should be those of people, whom the encoder meets in use."""
 
 
 def _data(request: RunSpec, size: int) -> ExpressionData:
@@ -86,17 +88,15 @@ class ConverterRecipe:
         return weights
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
-        """People with the character of this step doing the same, and half as many pictures of the character alone."""
+        """People with the character of this step doing the same, and pictures of the character alone."""
         name = self.config.characters[step % len(self.config.characters)]
         pairs = self.data.pairs(step, self.batch_size)
-        alone = self.data.virtual(name, self.data.pairs(step, self.batch_size, share=2))
         whole = {
             "photos": pairs.photos,
             "clean": pairs.clean,
             "controllers": pairs.controllers,
             "points": pairs.points,
             "truth": self.data.virtual(name, pairs),
-            "alone": alone,
         }
         return {key: value[part * size : part * size + size] for key, value in whole.items()}
 
@@ -106,7 +106,7 @@ class ConverterRecipe:
         name = self.config.characters[step % len(self.config.characters)]
         weight = self._weights[name].to(batch["photos"].device)
         count = len(batch["photos"])
-        alone = batch["alone"][: (count + 1) // 2]
+        alone = batch["truth"][: max(1, count // VIRTUAL_SHARE)]
         features = self.modules["encoder"](torch.cat((batch["photos"], alone)))
         virtual = self.modules[name](features)
         photo = self.modules[self.config.sources[0]](features[:count])
@@ -116,7 +116,7 @@ class ConverterRecipe:
             "paired": 2.0 * weighted_difference(virtual[:count], batch["truth"], weight),
             "virtual": 0.5 * weighted_difference(virtual[count:], alone, weight),
             "photo": 0.5 * weighted_difference(photo, batch["clean"]),
-            "controllers": 10.0 * part_error(told[:, : len(NAMES)].sigmoid(), batch["controllers"]),
+            "controllers": 150.0 * part_error(0.3 + 0.1 * told[:, : len(NAMES)], batch["controllers"]),
             "points": apart.square().sum(2).add(1e-6).sqrt().mean(),
         }
 
