@@ -32,8 +32,6 @@ class Config:
     text_width: int = 256
     """Numbers in a text code."""
     fusion_width: int = 1024
-    behind: bool = False
-    """Whether the fusion moves w, behind the mapping network, in place of z before it."""
     encoder_width: int = 32
     """Channels of the photo encoder's first stage; 64 is VGG itself."""
     captioner_width: int = 32

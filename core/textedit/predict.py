@@ -134,12 +134,7 @@ class Predictor:
         said = self._need("words", "editor")(stack_texts([numbers]))
         fusion = self._need("fusion", "editor")
         now = torch.from_numpy(code.code)[None]
-        if not self.config.behind:
-            return replace(code, code=_numbers(fusion(now, said, strength)))
-        w = self._modules["generator"].mapping(now)
-        added = (fusion(w, said, strength) - w)[:, None].expand(-1, self.config.generator.layer_count, -1)
-        own = torch.zeros_like(added) if code.own is None else torch.from_numpy(code.own)[None] * code.mine
-        return replace(code, own=_numbers(own + added), mine=1.0)
+        return replace(code, code=_numbers(fusion(now, said, strength)))
 
     @torch.no_grad()
     def draw(self, code: LatentCode) -> Pixels:

@@ -1,0 +1,267 @@
+"""How the textedit room learns: ``generator``, then ``captioner`` and ``inverter``, then ``editor``; ``speech`` apart.
+
+The generator begins with true codes (a code and the very picture it stands for), so that it need not find out what a face is
+made of, and meets an adversary only then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from core import losses
+from core.checkpoints import CheckpointMissing
+from core.image import contact_sheet, to_pixels
+from core.perceptual import load_distance
+from core.textedit.config import Config
+from core.textedit.losses import picture_terms
+from core.textedit.networks import make_discriminator, make_generator
+from training.recipe import Phase
+from training.speech_task import SpeechRecipe
+from training.swd import sliced_distance
+from training.task import cosine
+from training.textedit_data import FITTED, VALIDATED, PortraitData, fit_standard
+from training.textedit_tasks import ASSETS, SOURCES, CaptionerRecipe, EditorRecipe, InverterRecipe, read_config
+
+if TYPE_CHECKING:
+    from core.image import Pixels
+    from training.spec import RunSpec
+
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides how the generator learns; each is an option of the recipe."""
+
+    batch: int = 32
+    rate: float = 0.0025
+    warm: float = 0.5
+    """Share of the steps with true codes alone; 1 never meets the adversary."""
+    pixels: float = 10.0
+    """Weight of pixels, slopes and perceptual distance to the code's true picture while there is no adversary."""
+    still: float = 3.0
+    """The same beside the adversary."""
+    r1_weight: float = 1.0
+    r1_every: int = 16
+    path_weight: float = 0.0
+    """0 leaves path-length regularisation out."""
+    path_every: int = 4
+    half_life: float = 10_000.0
+    perceptual: bool = True
+    """Whether the perceptual distance is used, where its weights are there."""
+
+    @classmethod
+    def small(cls) -> Settings:
+        """For one CPU."""
+        return cls(batch=16, warm=0.8, r1_weight=0.3, half_life=4_000.0)
+
+    @classmethod
+    def tiny(cls) -> Settings:
+        """For tests."""
+        return cls(batch=4, r1_every=2, path_weight=1.0, path_every=2, half_life=100.0, perceptual=False)
+
+
+class GeneratorRecipe:
+    """A generator that draws the faces codes stand for; options: ``count`` of cached faces, ``fitted``, and Settings."""
+
+    subject, name, round_size = "textedit", "generator", 10_000
+    published = ("generator", "standard")
+    compiled = ()
+    protocol = "128 engine faces of the validation band: mean absolute difference of the code's picture, of 255"
+
+    def __init__(self, request: RunSpec) -> None:
+        torch.manual_seed(request.seed)
+        self.config: Config = read_config(request)
+        self.settings = _settings(request)
+        self.seed, self.batch_size = request.seed, self.settings.batch
+        folder = Path(request.data) if request.data else None
+        device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
+        self.standard = fit_standard(folder, int(request.options.get("fitted", FITTED)), device)
+        self.generator, self.discriminator = make_generator(self.config), make_discriminator(self.config)
+        self.paths = nn.Module()
+        self.paths.register_buffer("mean_length", torch.zeros(()))
+        self.modules: dict[str, nn.Module] = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "standard": self.standard,
+            "paths": self.paths,
+        }
+        self.averaged = {"generator": self.settings.half_life}
+        self.sources = dict(SOURCES)
+        self.data = PortraitData(
+            folder, int(request.options.get("count", 16_384)), self.config.size, request.seed, device
+        )
+        self._validated = int(request.options.get("validated", VALIDATED))
+        self._warm = round(self.settings.warm * request.steps)
+        self._distance = _load_distance() if self.settings.perceptual else None
+        self.phases = self._make_phases(request.steps)
+
+    def _make_phases(self, steps: int) -> tuple[Phase, ...]:
+        """True codes first; generator and discriminator with lazy penalties behind (Karras 2020, appendix B)."""
+        wanted, warm = self.settings, self._warm
+        if warm >= steps:
+            return (
+                Phase("true", ("generator",), wanted.rate, (0.0, 0.99), clip=10.0, schedule=lambda s: cosine(s, steps)),
+            )
+
+        def joined(step: int) -> float:
+            """Nothing before the adversary is met, then up: an optimiser that has seen nothing makes large steps."""
+            return min(1.0, max(0, step - warm) / 300)
+
+        turns = [Phase("true", ("generator",), wanted.rate, (0.0, 0.99), clip=10.0)]
+        turns.append(Phase("fool", ("generator",), wanted.rate, schedule=joined, shares="true"))
+        if wanted.path_weight:
+            turns.append(
+                Phase("path", ("generator",), wanted.rate, every=wanted.path_every, schedule=joined, shares="true")
+            )
+        slow = wanted.r1_every / (wanted.r1_every + 1)
+        turns.append(Phase("discriminator", ("discriminator",), wanted.rate * slow, (0.0, 0.99**slow), schedule=joined))
+        turns.append(
+            Phase(
+                "r1",
+                ("discriminator",),
+                wanted.rate * slow,
+                every=wanted.r1_every,
+                schedule=joined,
+                shares="discriminator",
+            )
+        )
+        return tuple(turns)
+
+    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
+        """Faces and their codes; what is free in a code is drawn anew each time."""
+        found = self.data.learn(step, self.batch_size)
+        here = slice(part * size, part * size + size)
+        draw = torch.Generator().manual_seed(hash((self.seed, step, 57)) & 0x7FFFFFFF)
+        free = torch.randn(self.batch_size, self.config.generator.code_width, generator=draw)
+        return {"real": found.pixels[here], "parameters": found.parameters[here], "seeds": found.seeds[here],
+                "free": free[here]}  # fmt: skip
+
+    def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """The term of one phase; before the adversary is met its phases have nothing to say."""
+        if phase.name == "true":
+            return self._draw_true(batch, step)
+        if step < self._warm:
+            module = self.generator if "generator" in phase.modules else self.discriminator
+            name = "tell_apart" if phase.name == "discriminator" else phase.name
+            return {name: 0.0 * next(module.parameters()).sum()}
+        if phase.name == "fool":
+            return {"fool": losses.fool(self.discriminator(self._imagine(batch)[0]))}
+        if phase.name == "path":
+            picture, codes = self._imagine(batch, max(1, len(batch["real"]) // 2))
+            mean_length = self.paths.get_buffer("mean_length")
+            penalty, mean = losses.path_length_penalty(picture, codes, mean_length)
+            mean_length.copy_(mean)
+            return {"path": penalty * self.settings.path_weight * self.settings.path_every}
+        if phase.name == "r1":
+            shown = batch["real"].detach().clone().requires_grad_()
+            penalty = losses.gradient_penalty(self.discriminator(shown), shown)
+            return {"r1": penalty * self.settings.r1_weight * self.settings.r1_every}
+        with torch.no_grad():
+            drawn, _ = self._imagine(batch)
+        return {"tell_apart": losses.tell_apart(self.discriminator(batch["real"]), self.discriminator(drawn))}
+
+    def _codes(self, batch: dict[str, Tensor]) -> Tensor:
+        width = self.config.generator.code_width
+        with torch.no_grad(), torch.autocast(batch["real"].device.type, enabled=False):
+            true = self.standard.encode(batch["parameters"], batch["seeds"], width)
+        known = true.shape[1] - (width - self.standard.table.shape[0])
+        return torch.cat((true[:, :known], batch["free"][:, known:]), 1)
+
+    def _draw_true(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        w = self.generator.mapping(self._codes(batch))
+        self.generator.mapping.follow(w)
+        drawn = self.generator.synthesis(self.generator.spread(w))
+        weight = self.settings.pixels if step < self._warm else self.settings.still
+        terms = picture_terms(drawn, batch["real"], self._near(drawn.device))
+        return {name: weight * value for name, value in terms.items()}
+
+    def _imagine(self, batch: dict[str, Tensor], count: int | None = None) -> tuple[Tensor, Tensor]:
+        """Pictures of true codes and of codes of nobody, half and half."""
+        true = self._codes(batch)
+        nobody = batch["free"]
+        odd = (torch.arange(len(true), device=true.device) % 2 == 1)[:, None]
+        w = self.generator.mapping(torch.where(odd, nobody, true)[:count])
+        codes = self.generator.spread(w).contiguous()
+        return self.generator.synthesis(codes), codes
+
+    def _near(self, device: torch.device) -> nn.Module | None:
+        return None if self._distance is None else self._distance.to(device)
+
+    def measure(self) -> dict[str, float]:
+        """True codes against their pictures, and how alike faces of nobody and engine faces are as a crowd."""
+        found = self.data.validate(self._validated)
+        pixels = found.pixels.float().cpu()
+        drawn = self._draw(self._standard_codes(found.parameters.cpu(), found.seeds))
+        draw = torch.Generator().manual_seed(0)
+        nobody = self._draw(torch.randn(len(pixels), self.config.generator.code_width, generator=draw))
+        crowd = sliced_distance(nobody, pixels)
+        mean = pixels.mean(0, keepdim=True)
+        return {
+            "validation": float((drawn - pixels).abs().mean() * 127.5),
+            "mean_picture": float((mean - pixels).abs().mean() * 127.5),
+            "crowd": sum(crowd.values()) / len(crowd),
+        }
+
+    def preview(self) -> Pixels:
+        """Engine faces, the same drawn from their codes, and faces of nobody."""
+        found = self.data.validate(self._validated)
+        width = self.config.generator.code_width
+        codes = self._standard_codes(found.parameters[:SHOWN].cpu(), found.seeds[:SHOWN])
+        nobody = torch.randn(SHOWN, width, generator=torch.Generator().manual_seed(1))
+        rows = [found.pixels[:SHOWN].float().cpu(), self._draw(codes), self._draw(nobody), self._draw(0.7 * nobody)]
+        return contact_sheet([picture for row in rows for picture in to_pixels(row)], min(SHOWN, len(found.seeds)))
+
+    def _standard_codes(self, parameters: Tensor, seeds: Tensor) -> Tensor:
+        device = self.standard.table.device
+        width = self.config.generator.code_width
+        return self.standard.encode(parameters.to(device), seeds.to(device), width).cpu()
+
+    @torch.no_grad()
+    def _draw(self, codes: Tensor) -> Tensor:
+        device = next(self.generator.parameters()).device
+        drawn = [self.generator(part.to(device), None, 1.0, "fixed").float().cpu() for part in codes.split(16)]
+        return torch.cat(drawn).clamp(-1, 1)
+
+
+def _settings(request: RunSpec) -> Settings:
+    wanted = {"full": Settings, "small": Settings.small, "tiny": Settings.tiny}[request.preset]()
+    known = {entry.name for entry in fields(Settings)}
+    return replace(wanted, **{key: value for key, value in request.options.items() if key in known})
+
+
+def _load_distance() -> nn.Module | None:
+    try:
+        return load_distance([ASSETS])
+    except CheckpointMissing:
+        return None
+
+
+def make_generator_recipe(request: RunSpec) -> GeneratorRecipe:
+    """Codes to faces."""
+    return GeneratorRecipe(request)
+
+
+def make_captioner_recipe(request: RunSpec) -> CaptionerRecipe:
+    """Faces to sentences."""
+    return CaptionerRecipe(request)
+
+
+def make_editor_recipe(request: RunSpec) -> EditorRecipe:
+    """Texts to moved codes."""
+    return EditorRecipe(request)
+
+
+def make_inverter_recipe(request: RunSpec) -> InverterRecipe:
+    """Faces to codes."""
+    return InverterRecipe(request)
+
+
+def make_speech_recipe(request: RunSpec) -> SpeechRecipe:
+    """Chinese sound to words."""
+    return SpeechRecipe(request)
