@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -44,24 +43,18 @@ _SHAPES = {
 
 def loft(rings: list[Floats], materials: list[int]) -> Solid:
     """Flat faces between rings (K, 3) of points; one material for each of the K - 1 strips along."""
-    points, normals, triangles, numbers, places = [], [], [], [], []
-    count = 0
-    for low, high in itertools.pairwise(rings):
-        for at in range(len(low) - 1):
-            corners = np.stack((low[at], low[at + 1], high[at + 1], high[at]))
-            front = np.cross(corners[2] - corners[0], corners[3] - corners[1])
-            length = float(np.linalg.norm(front))
-            if length < 1e-7:
-                continue
-            points.append(corners)
-            normals.append(np.broadcast_to(front / length, (4, 3)))
-            places.append(corners[:, [2, 1]])
-            triangles.append(np.array([[0, 1, 2], [0, 2, 3]]) + count)
-            numbers += [materials[at]] * 2
-            count += 4
-    joined = [np.concatenate(values).astype(np.float32) for values in (points, normals, places)]
-    corners_of, none = np.concatenate(triangles).astype(np.int32), np.zeros((0, 7), np.float32)
-    return Solid(joined[0], joined[1], joined[2], corners_of, np.array(numbers, np.int32), none)
+    grid = np.stack(rings).astype(np.float32)
+    corners = np.stack((grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]), 2).reshape(-1, 4, 3)
+    front = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    length = np.linalg.norm(front, axis=1)
+    kept = length > 1e-7
+    corners, front = corners[kept], front[kept] / length[kept, None]
+    count = len(corners)
+    triangles = (np.arange(count)[:, None, None] * 4 + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
+    numbers = np.repeat(np.tile(np.array(materials, np.int32), len(rings) - 1)[kept], 2)
+    points, none = corners.reshape(-1, 3), np.zeros((0, 7), np.float32)
+    normals = np.repeat(front, 4, axis=0).astype(np.float32)
+    return Solid(points, normals, points[:, [2, 1]], triangles.astype(np.int32), numbers, none)
 
 
 _STATIONS = (
