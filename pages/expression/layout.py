@@ -24,6 +24,7 @@ LOAD = (
 )
 EXAMPLE_CLIPS, EXAMPLE_PICTURES = ("ada", "brook"), ("smile", "surprise", "anger")
 SHOWN_NUMBERS = 24
+NOTHING = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -78,13 +79,13 @@ def _live(say: Language) -> str:
         for name in EXAMPLE_CLIPS
     )
     return f"""<style>{CSS.read_text(encoding="utf-8")}</style>
-<likeness-live data-words="{html.escape(live_words(say))}" data-facts="{html.escape(live_facts(say))}">
+<likeness-live id="live" data-words="{html.escape(live_words(say))}" data-facts="{html.escape(live_facts(say))}">
 <div class="views">
 <figure><div class="view"><div class="frame"><video data-at="video" muted playsinline></video><div class="box" data-at="box"
  hidden></div></div><div class="nothing">{word("nothing")}</div></div>
 <figcaption>{word("you")}<span data-at="latency"></span></figcaption></figure>
 <figure><div class="view mirrors"><img data-at="picture" alt="{word("virtual")}"
- src="data:image/gif;base64,R0lGODlhAQABAAAAACw="></div>
+ src="{NOTHING}"></div>
 <figcaption>{word("virtual")}</figcaption></figure>
 <figure><div class="view rig mirrors" data-at="rig"></div><figcaption>{word("rig")}
 <span data-at="rignote"></span></figcaption></figure>
