@@ -81,14 +81,14 @@ class Drawn:
     def _shard(self, number: int) -> Rows:
         if number not in self._shards:
             folder, first = self._pool.folder, self._pool.first + number * SHARD
-            path = None if folder is None else folder / self._name / f"{first:010d}.safetensors"
+            count = min(SHARD, self._pool.count - number * SHARD)
+            path = None if folder is None else folder / self._name / f"{first:010d}-{count}.safetensors"
             if path is not None and path.is_file():
                 self._shards[number] = load_file(path)
                 return self._shards[number]
-            count = min(SHARD, self._pool.count - number * SHARD)
             drawn = self._draw(range(first, first + count), self._size, self._pool.device)
             drawn = {key: value.cpu().contiguous() for key, value in drawn.items()}
-            if path is not None and count == SHARD:
+            if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 partial = path.with_suffix(".partial")
                 save_file(drawn, partial)

@@ -85,6 +85,8 @@ def measure(asked: Asked) -> dict[str, Any]:
         "face": measure_face,
         "judge": _elsewhere("measure_judge"),
         "expression": _elsewhere("measure_expression"),
+        "textedit": _elsewhere("measure_textedit"),
+        "garment": _elsewhere("measure_garment"),
     }
     if asked.subject not in subjects:
         raise CannotMeasure(f"There is nothing to measure of {asked.subject!r}; there is {', '.join(subjects)}.")

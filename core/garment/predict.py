@@ -170,6 +170,12 @@ class Predictor:
             drawn = mix.draw(self._generator, mix.fuse(shape.features, texture.features)).float().clamp(-1, 1)
         return self._finish(drawn, shape, texture)
 
+    def draw_mean(self) -> Pixels:
+        """The generator's mean garment: what is drawn when nobody says anything."""
+        with torch.inference_mode():
+            codes = self._generator.spread(self._generator.mapping.average[None])
+            return to_pixels(self._generator.synthesis(codes, "fixed").clamp(-1, 1))[0]
+
     def find_worn(self, photo: Pixels, region: str | None = None) -> Worn:
         """The garment that a person in a photo wears: the one that fills most of it, or of a region."""
         if self._segmenter is None:

@@ -1,0 +1,243 @@
+"""Held-out scores of the garment room: outlines kept, what was hidden, looks beside tiling, and colours; engine or real."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.checkpoints import CheckpointMissing
+from core.engine.cuts import KINDS
+from core.garment.cloth import colour_difference
+from core.garment.predict import Dressed, Predictor
+from core.garment.templates import list_templates
+from core.image import Mask, Pixels, to_pixels, to_tensor
+from training.garment_data import Rows, align_garments, draw_flats, from_bytes
+from training.garment_pictures import read_garments
+from training.garment_samples import bring_to_middle, crop_some, hide_some
+from training.judges import load_judge
+from training.measure import Asked, CannotMeasure, Found, Row, Values
+from training.perceptual_task import SIZE as FEATURE_SIZE
+
+COUNT = 96
+WOBBLE = 0.008
+"""How far a hand strays from a template's line, of the picture's side."""
+
+
+def measure(asked: Asked) -> Found:
+    """All rows on engine garments, or on real ones held back by sender with ``data``."""
+    predictor = Predictor.load(asked.roots)
+    rows, kinds = _garments(asked, predictor.size)
+    judge, distance = _judge("garment", asked), _judge("distance", asked)
+    drawn = _swap_cloths(predictor, rows)
+    suffix = "_real" if asked.data is not None else ""
+    found: dict[str, Row | None] = {
+        f"outline_iou{suffix}": None if judge is None else _outline_row(judge, drawn, rows["mask"], predictor),
+        "hidden_share": None if distance is None else _hidden_row(predictor, distance, rows),
+        "kid_share": None if distance is None else _kid_row(distance, drawn, rows),
+        "colour_difference": _colour_row(drawn, rows, predictor),
+    }
+    if asked.data is None:
+        found["outline_iou_drawn"] = None if judge is None else _drawn_row(judge, predictor, rows)
+    missing = [f"judge {name}" for name, one in (("garment", judge), ("distance", distance)) if one is None]
+    notes = ("Do nothing: the generator's mean picture; inpainting with OpenCV for what was hidden; tiling for looks.",)
+    if missing:
+        notes += (f"Not measured where there are no weights for {', '.join(missing)}.",)
+    return Found(found, _groups(kinds), notes)
+
+
+def _garments(asked: Asked, size: int) -> tuple[Rows, list[str]]:
+    """Aligned garments: target, mask, what stays in sight of them, and a crop of each one's cloth in the middle."""
+    draw = torch.Generator().manual_seed(asked.first_seed % 2**31)
+    if asked.data is None:
+        parts = [
+            draw_flats(asked.seeds(COUNT)[at : at + 16], size, asked.device)
+            for at in range(0, asked.count or COUNT, 16)
+        ]
+        rows = {key: torch.cat([part[key].cpu() for part in parts]) for key in parts[0]}
+        kinds = [KINDS[at] for at in rows["kind"].tolist()]
+        pixels, masks = rows["pixels"], rows["masks"]
+    else:
+        real = align_garments(read_garments(asked.data, size), size)
+        kept = real.validating[: asked.count]
+        if len(kept) < 2:
+            raise CannotMeasure(f"{asked.data} keeps {len(kept)} pictures back; measuring wants two or more.")
+        pixels, masks = torch.from_numpy(real.pictures[kept]).permute(0, 3, 1, 2), torch.from_numpy(real.masks[kept])
+        kinds = [real.labels[at] for at in kept]
+    target, mask = from_bytes(pixels), (masks[:, None] > 127).float()
+    inside = 1 - torch.nn.functional.max_pool2d(1 - mask, 3, 1, 1)
+    crop = crop_some(inside, draw)
+    cloth, cropped = bring_to_middle(target, crop, torch.zeros(len(target), 2))
+    return {"target": target, "mask": mask, "seen": hide_some(inside, draw), "cloth": cloth, "cropped": cropped}, kinds
+
+
+def _judge(name: str, asked: Asked) -> Any:
+    try:
+        return load_judge(name, asked.roots)
+    except CheckpointMissing:
+        return None
+
+
+def _mask(mask: Tensor) -> Mask:
+    return np.asarray(mask.numpy() * 255, np.uint8)
+
+
+def _swap_cloths(predictor: Predictor, rows: Rows) -> list[Dressed]:
+    """Each outline in the next garment's cloth, which was cropped."""
+    pictures, drawn = to_pixels(rows["cloth"]), []
+    for at in range(len(pictures)):
+        other = (at + 1) % len(pictures)
+        shape = predictor.read_shape(_mask(rows["mask"][at, 0]))
+        texture = predictor.read_texture(pictures[other], _mask(rows["cropped"][other, 0]))
+        drawn.append(predictor.draw(shape, texture))
+    return drawn
+
+
+def _iou(judge: Any, pictures: Tensor, masks: Tensor) -> Values:
+    with torch.inference_mode():
+        read = torch.cat([judge(part).argmax(1) == 1 for part in pictures.split(16)])
+    true = masks[:, 0] > 0.5
+    both, either = (read & true).sum((1, 2)), (read | true).sum((1, 2))
+    return (both / either.clamp_min(1)).double().numpy()
+
+
+def _mean_picture(predictor: Predictor) -> Tensor:
+    """What the generator draws when nobody says anything."""
+    return to_tensor(predictor.draw_mean())
+
+
+def _outline_row(judge: Any, drawn: list[Dressed], masks: Tensor, predictor: Predictor) -> Row:
+    pictures = to_tensor([one.drawn for one in drawn])
+    mean = _mean_picture(predictor).expand(len(masks), -1, -1, -1)
+    return Row(_iou(judge, pictures, masks), _iou(judge, mean, masks), "high")
+
+
+def _drawn_row(judge: Any, predictor: Predictor, rows: Rows) -> Row:
+    """Templates as a hand would draw their line."""
+    pictures, masks = [], []
+    clothes = to_pixels(rows["cloth"])
+    for at, line in enumerate(draw_by_hand(256)):
+        shape = predictor.read_shape(line)
+        texture = predictor.read_texture(clothes[at % len(clothes)], _mask(rows["cropped"][at % len(clothes), 0]))
+        pictures.append(predictor.draw(shape, texture).drawn)
+        masks.append(shape.mask)
+    whole = torch.cat(masks)
+    mean = _mean_picture(predictor).expand(len(whole), -1, -1, -1)
+    return Row(_iou(judge, to_tensor(pictures), whole), _iou(judge, mean, whole), "high", grouped=False)
+
+
+def draw_by_hand(size: int) -> list[Pixels]:
+    """Every template as a wobbly black line on white."""
+    import cv2
+
+    draw, lines = np.random.default_rng(0), []
+    for one in list_templates().values():
+        wobble = draw.normal(0, WOBBLE, one.points.shape)
+        canvas = np.full((size, size, 3), 255, np.uint8)
+        at = np.round(((one.points - 0.5) * 0.9 + 0.5 + wobble) * size).astype(np.int32)
+        cv2.polylines(canvas, [at.reshape(-1, 1, 2)], isClosed=True, color=(20, 20, 20), thickness=3)
+        lines.append(canvas)
+    return lines
+
+
+def _share_of_sums(rows: Values) -> float:
+    ours, theirs = rows.sum(0)
+    return float(ours / max(theirs, 1e-9))
+
+
+def _hidden_row(predictor: Predictor, distance: Any, rows: Rows) -> Row:
+    """Distances to the truth where something was hidden, ours and inpainting's; all else is the truth in both."""
+    import cv2
+
+    values = []
+    pictures = to_pixels(rows["target"])
+    for at, pixels in enumerate(pictures):
+        seen, mask = _mask(rows["seen"][at, 0]), _mask(rows["mask"][at, 0])
+        shape = predictor.read_shape(mask)
+        whole = predictor.draw(shape, predictor.read_hidden(pixels, seen, shape)).pixels[..., :3]
+        hidden = (mask > 0) & (seen == 0)
+        painted = cv2.inpaint(pixels, np.asarray(hidden * 255, np.uint8), 3, cv2.INPAINT_TELEA)
+        tried = [np.where(hidden[..., None], one, pixels).astype(np.uint8) for one in (whole, painted)]
+        with torch.inference_mode():
+            apart = distance(to_tensor(tried), to_tensor(pixels).expand(2, -1, -1, -1))
+        values.append(apart.double().numpy())
+    return Row(np.array(values), 1.0, middle=_share_of_sums)
+
+
+def tile(cloth: Pixels, seen: Mask, mask: Mask) -> Pixels:
+    """The cloth's middle repeated in mirrored tiles all over a mask, on white."""
+    rows, columns = np.nonzero(seen)
+    row, column, reach = int(rows.mean()), int(columns.mean()), max(2, int(0.35 * len(rows) ** 0.5))
+    piece = cloth[max(0, row - reach) : row + reach, max(0, column - reach) : column + reach]
+    repeats = -(-np.array(mask.shape) // np.array(piece.shape[:2]))
+    whole = np.pad(
+        piece,
+        [(0, (int(n) - 1) * side) for n, side in zip(repeats, piece.shape[:2], strict=True)] + [(0, 0)],
+        "symmetric",
+    )[: mask.shape[0], : mask.shape[1]]
+    return np.where(mask[..., None] > 127, whole, 255).astype(np.uint8)
+
+
+def _kid_row(distance: Any, drawn: list[Dressed], rows: Rows) -> Row:
+    """Features of true garments, of ours and of tiled ones, beside each other; their distances as KID (Binkowski 2018)."""
+    clothes, count = to_pixels(rows["cloth"]), len(drawn)
+    tiled = [
+        tile(clothes[(at + 1) % count], _mask(rows["cropped"][(at + 1) % count, 0]), _mask(rows["mask"][at, 0]))
+        for at in range(count)
+    ]
+    sets = rows["target"], to_tensor([one.drawn for one in drawn]), to_tensor(tiled)
+    with torch.inference_mode():
+        features = [
+            torch.cat([_feature(distance, part) for part in pictures.split(16)]).double().numpy() for pictures in sets
+        ]
+    return Row(np.concatenate(features, 1), 1.0, middle=kid_share)
+
+
+def _feature(distance: Any, pictures: Tensor) -> Tensor:
+    small = torch.nn.functional.interpolate(
+        pictures, (FEATURE_SIZE, FEATURE_SIZE), mode="bilinear", antialias=True, align_corners=False
+    )
+    return torch.cat([stage.mean((2, 3)) for stage in distance.features.pyramid(small)[-2:]], 1)
+
+
+def kid_share(rows: Values) -> float:
+    """KID of the second third of the columns to the first, over that of the last third to the first."""
+    true, ours, tiled = np.split(rows, 3, axis=1)
+    scale = np.maximum(true.std(0), 1e-6)
+    true, ours, tiled = true / scale, ours / scale, tiled / scale
+    return kernel_distance(ours, true) / max(kernel_distance(tiled, true), 1e-9)
+
+
+def kernel_distance(one: Values, other: Values) -> float:
+    """Unbiased squared maximum mean discrepancy with the cubic kernel."""
+
+    def kernel(left: Values, right: Values) -> Values:
+        return (left @ right.T / left.shape[1] + 1) ** 3
+
+    count = len(one)
+    mine, yours = kernel(one, one), kernel(other, other)
+    within = (mine.sum() - np.trace(mine) + yours.sum() - np.trace(yours)) / max(count * (count - 1), 1)
+    return float(within - 2 * kernel(one, other).mean())
+
+
+def _colour_row(drawn: list[Dressed], rows: Rows, predictor: Predictor) -> Row:
+    mean = predictor.draw_mean()
+    clothes = to_pixels(rows["cloth"])
+    count = len(drawn)
+    baseline = [
+        colour_difference(
+            (mean, _mask(rows["mask"][at, 0])),
+            (clothes[(at + 1) % count], _mask(rows["cropped"][(at + 1) % count, 0])),
+        )
+        for at in range(count)
+    ]
+    ours = np.array([one.facts["colour_difference"] for one in drawn], dtype=np.float64)
+    return Row(ours, np.array(baseline), middle="median")
+
+
+def _groups(kinds: list[str]) -> dict[str, npt.NDArray[np.bool_]]:
+    named = np.array(kinds)
+    return {kind: named == kind for kind in sorted(set(kinds))}
