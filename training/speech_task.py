@@ -92,7 +92,8 @@ def spoil_sound(samples: Samples, draw: np.random.Generator) -> Tensor:
     sound = np.interp(np.arange(int(len(sound) / pace)) * pace, np.arange(len(sound)), sound)
     sound = np.concatenate((np.zeros(draw.integers(0, RATE // 2)), sound, np.zeros(draw.integers(0, RATE // 2))))
     count = len(sound)
-    spectrum, bins = np.fft.rfft(sound, 2 * count), np.linspace(0, 1, count + 1)
+    whole = 1 << (2 * count - 1).bit_length()  # a power of two: other lengths cost many times more
+    spectrum, bins = np.fft.rfft(sound, whole), np.linspace(0, 1, whole // 2 + 1)
     if draw.random() < 0.6:  # a room: noise that dies away
         reach = int(RATE * draw.uniform(0.05, 0.5))
         echo = (
@@ -101,14 +102,13 @@ def spoil_sound(samples: Samples, draw: np.random.Generator) -> Tensor:
             * draw.uniform(0.02, 0.2)
         )
         echo[0] = 1.0
-        spectrum = spectrum * np.fft.rfft(echo, 2 * count)
+        spectrum = spectrum * np.fft.rfft(echo, whole)
     tone = np.interp(bins, np.linspace(0, 1, 9), draw.normal(0, 5, 9))
     sound = np.fft.irfft(spectrum * 10 ** (tone / 20))[:count]
-    hiss = np.fft.irfft(
-        np.fft.rfft(draw.standard_normal(count)) / (1 + np.arange(count // 2 + 1)) ** draw.uniform(0, 0.6)
-    )
+    colour = (1 + np.arange(whole // 4 + 1)) ** -draw.uniform(0, 0.6)
+    hiss = np.fft.irfft(np.fft.rfft(draw.standard_normal(whole // 2)) * colour)[:count]
     level = np.sqrt(np.mean(sound**2)) / max(np.sqrt(np.mean(hiss**2)), 1e-9) * 10 ** (-draw.uniform(4, 40) / 20)
-    sound[: len(hiss)] += hiss * level
+    sound = sound + hiss * level
     return torch.from_numpy((sound * 10 ** draw.uniform(-1.0, 0.3)).clip(-1, 1).astype(np.float32))
 
 
