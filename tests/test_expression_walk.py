@@ -75,6 +75,7 @@ def read_answers(page: Any) -> int:
     return int(page.evaluate("document.querySelector('likeness-live').link.times.server?.length ?? 0"))
 
 
+@pytest.mark.timeout(600)  # software graphics on a busy machine
 def test_the_camera_moves_sliders_and_rig_a_hand_holds_its_own_and_a_recording_opens_again(
     studio: Served, camera: Path, tmp_path: Path
 ) -> None:
