@@ -106,8 +106,9 @@ class SegmenterRecipe:
 
     def _laid(self, rows: Rows, draw: torch.Generator, learning: bool = True) -> Rows:
         pixels, masks = from_bytes(rows["pixels"]), rows["masks"].float()[:, None] / 255
-        others = pixels.roll(1, 0)
-        others = F.interpolate(others[:, :, others.shape[2] // 4 : -others.shape[2] // 4], size=pixels.shape[2:])
+        # only the middle of the others, which is cloth: a whole garment beneath would be a garment called ground
+        low, high = pixels.shape[2] * 3 // 8, pixels.shape[2] * 5 // 8
+        others = F.interpolate(pixels.roll(1, 0)[:, :, low:high, low:high], size=pixels.shape[2:], mode="bilinear")
         transforms = sway(len(pixels), FLAT_SWAY, draw)
         pixels, masks = move(pixels, transforms, 1.0), move(masks, transforms, 0.0)
         pictures = lay_on_ground(pixels, masks, others, draw)

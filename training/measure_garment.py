@@ -11,8 +11,8 @@ from torch import Tensor
 
 from core.checkpoints import CheckpointMissing
 from core.engine.cuts import KINDS
-from core.garment.cloth import colour_difference
-from core.garment.predict import Dressed, Predictor
+from core.garment.cloth import LAID, colour_difference
+from core.garment.predict import Dressed, Predictor, Texture
 from core.garment.templates import list_templates
 from core.image import Mask, Pixels, to_pixels, to_tensor
 from training.garment_data import Rows, align_garments, draw_flats, from_bytes
@@ -85,15 +85,24 @@ def _mask(mask: Tensor) -> Mask:
     return np.asarray(mask.numpy() * 255, np.uint8)
 
 
+def _crops(predictor: Predictor, rows: Rows) -> list[Texture]:
+    """What is read of each garment's crop, at the size that its print has on the garment."""
+    finer = max(1, 256 // predictor.size)
+    found = []
+    for pixels, cropped in zip(to_pixels(rows["cloth"]), rows["cropped"], strict=True):
+        scale = float(np.clip(float(cropped.mean()) ** 0.5 / LAID, 0.1, 10.0))
+        large, seen = (one.repeat(finer, 0).repeat(finer, 1) for one in (pixels, _mask(cropped[0])))
+        found.append(predictor.read_texture(large, seen, scale))
+    return found
+
+
 def _swap_cloths(predictor: Predictor, rows: Rows) -> list[Dressed]:
     """Each outline in the next garment's cloth, which was cropped."""
-    pictures, drawn = to_pixels(rows["cloth"]), []
-    for at in range(len(pictures)):
-        other = (at + 1) % len(pictures)
-        shape = predictor.read_shape(_mask(rows["mask"][at, 0]))
-        texture = predictor.read_texture(pictures[other], _mask(rows["cropped"][other, 0]))
-        drawn.append(predictor.draw(shape, texture))
-    return drawn
+    textures = _crops(predictor, rows)
+    return [
+        predictor.draw(predictor.read_shape(_mask(mask[0])), textures[(at + 1) % len(textures)])
+        for at, mask in enumerate(rows["mask"])
+    ]
 
 
 def _iou(judge: Any, pictures: Tensor, masks: Tensor) -> Values:
@@ -118,11 +127,10 @@ def _outline_row(judge: Any, drawn: list[Dressed], masks: Tensor, predictor: Pre
 def _drawn_row(judge: Any, predictor: Predictor, rows: Rows) -> Row:
     """Templates as a hand would draw their line."""
     pictures, masks = [], []
-    clothes = to_pixels(rows["cloth"])
+    textures = _crops(predictor, rows)
     for at, line in enumerate(draw_by_hand(256)):
         shape = predictor.read_shape(line)
-        texture = predictor.read_texture(clothes[at % len(clothes)], _mask(rows["cropped"][at % len(clothes), 0]))
-        pictures.append(predictor.draw(shape, texture).drawn)
+        pictures.append(predictor.draw(shape, textures[at % len(textures)]).drawn)
         masks.append(shape.mask)
     whole = torch.cat(masks)
     mean = _mean_picture(predictor).expand(len(whole), -1, -1, -1)

@@ -16,7 +16,7 @@ from core.image import Pixels, mask_to_tensor, resize, to_tensor
 
 LEAST_PIXELS = 64
 """A cloth shows at least this many."""
-LAID = 0.55
+LAID = 0.4
 """Side of a square cloth of the same area over the aligned picture's side, where nobody says how large it is."""
 COLOURS = 3
 
