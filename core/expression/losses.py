@@ -8,20 +8,30 @@ import torch
 from torch import Tensor
 
 from core.engine.controllers import NAMES, PARTS, places
+from core.engine.head import load_head
+
+
+@functools.lru_cache(maxsize=1)
+def reach() -> Tensor:
+    """(130) how far each controller alone moves the mean head: root of the summed squares over its vertices, metres."""
+    head = load_head(torch.device("cpu"))
+    rest = head.move(head.neutral[None], torch.zeros(1, len(NAMES)))
+    moved = [head.move(head.neutral.expand(len(rows), -1, -1), rows) - rest for rows in torch.eye(len(NAMES)).split(10)]
+    return torch.cat([far.square().sum((1, 2)).sqrt() for far in moved])
 
 
 @functools.lru_cache(maxsize=4)
 def _shares(device: str) -> Tensor:
-    """(130) weights that let each part count alike."""
-    shares = torch.zeros(len(NAMES), device=device)
+    """(130) weights that let each part count alike, and within it each controller by how far it moves the face."""
+    shares, far = torch.zeros(len(NAMES), device=device), reach().to(device)
     for part in PARTS:
         at = places(part)
-        shares[at] = 1.0 / (len(PARTS) * len(at))
+        shares[at] = far[at] / (len(PARTS) * far[at].sum())
     return shares
 
 
 def part_error(read: Tensor, true: Tensor) -> Tensor:
-    """Squared error of controllers N x 130, each part counting alike."""
+    """Squared error of controllers N x 130, each part counting alike; what nobody sees move hardly counts."""
     return ((read - true).square() * _shares(str(read.device))).sum(1).mean()
 
 

@@ -57,7 +57,9 @@ class Regressor(nn.Module):
 def make_converter(config: ConverterConfig) -> dict[str, nn.Module]:
     """``encoder`` and a decoder under each character's and each source's name."""
     encoder = ResNet(34, 3, config.width)
-    decoders = {name: Decoder(encoder.channels, config.width, config.size) for name in (*config.characters, *config.sources)}
+    decoders = {
+        name: Decoder(encoder.channels, config.width, config.size) for name in (*config.characters, *config.sources)
+    }
     return {"encoder": encoder, **decoders}
 
 
