@@ -33,7 +33,7 @@ from core.textedit.speech_model import (
     search,
 )
 from core.textedit.vocabulary import UNKNOWN, load_words, number_words, stack_sentences, stack_texts
-from core.textedit.words import understand
+from core.textedit.words import SPOKEN_COMMANDS, understand
 from training.recipes.textedit import (
     make_captioner_recipe,
     make_editor_recipe,
@@ -191,7 +191,7 @@ def test_looking_for_a_code_brings_the_picture_nearer() -> None:
     width = Config.tiny().generator.code_width
     photo = invert.draw(generator, torch.randn(1, width)).detach().clamp(-1, 1)
     first = torch.zeros(1, width)
-    off = float((invert.draw(generator, first).clamp(-1, 1) - photo).abs().mean() * 127.5)
+    off = float((invert.draw(generator, first).detach().clamp(-1, 1) - photo).abs().mean() * 127.5)
     found = invert.refine(generator, photo, first, Effort(15, 15))
     assert found.difference < off
     near = invert.draw(generator, found.code, found.own, 0.0), invert.draw(generator, found.code)
@@ -271,6 +271,12 @@ def test_silence_and_endless_sounds_are_answered_with_a_sentence(seconds: float)
     loud = 3000 if seconds > 20 else 0
     with pytest.raises(NothingHeard, match=r"heard|within"):
         recogniser.hear(np.full(int(seconds * 16_000), loud, dtype=np.int16))
+
+
+def test_every_spoken_command_is_understood_and_can_be_heard() -> None:
+    for said in SPOKEN_COMMANDS:
+        assert len(number_characters(said)) == len(said)
+        assert [chip.kind for chip in understand(said).chips] == ["command"]
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng makes the voices")

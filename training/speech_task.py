@@ -30,6 +30,7 @@ from core.textedit.speech_model import (
     number_characters,
     steps_of,
 )
+from core.textedit.words import SPOKEN_COMMANDS
 from training.recipe import Phase
 from training.spec import BadRequest, RunSpec
 from training.task import cosine
@@ -38,7 +39,6 @@ VOICES = ("", "+f1", "+f2", "+f3", "+f5", "+m1", "+m2", "+m3", "+m4", "+m6", "+m
 HELD_BACK = ("+f4", "+m5")
 VALIDATION_SEED = 900_000_000
 MOST_SECONDS = 7.0
-COMMANDS = ("撤销", "少一点", "多一点", "再少一点", "再多一点", "重新开始", "回到第二个", "回到第一个", "回到第三个")
 
 
 class NoVoices(BadRequest):
@@ -70,7 +70,7 @@ def say(text: str, voice: str, speed: int, pitch: int) -> Samples:
 def choose_text(seed: int) -> str:
     """What is said: mostly requests, some descriptions, some commands."""
     if seed % 10 == 0:
-        return COMMANDS[(seed // 10) % len(COMMANDS)]
+        return SPOKEN_COMMANDS[(seed // 10) % len(SPOKEN_COMMANDS)]
     if seed % 10 in {1, 2}:
         parts = write_caption(random_attributes(seed), seed, "zh").text.replace("。", "").split("，")
         return "，".join(parts[:3])

@@ -22,6 +22,7 @@ from core import checkpoints
 from core.engine.captions import write_corpus
 from core.textedit.requests import draw_request
 from core.textedit.vocabulary import load_words
+from core.textedit.words import SPOKEN_COMMANDS
 
 RATE, BANDS, WINDOW, HOP = 16_000, 40, 400, 160
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 20.0
@@ -56,8 +57,9 @@ class SpeechConfig:
 
 @functools.cache
 def load_characters() -> tuple[str, ...]:
-    """Every Chinese character of the vocabulary; the blank stands before them."""
-    return tuple(sorted({letter for word in load_words() for letter in word if "\u3400" <= letter <= "\u9fff"}))
+    """Every Chinese character of the vocabulary and of the commands; the blank stands before them."""
+    every = [*load_words(), *SPOKEN_COMMANDS]
+    return tuple(sorted({letter for word in every for letter in word if "\u3400" <= letter <= "\u9fff"}))
 
 
 @functools.cache
@@ -153,17 +155,7 @@ def load_habits() -> Habits:
     """What the caption grammar and requests say in Chinese."""
     texts = list(write_corpus(CORPUS // 3, "zh"))
     texts += [draw_request(seed, "zh").text for seed in range(CORPUS)]
-    texts += [
-        "撤销",
-        "少一点",
-        "多一点",
-        "再少一点",
-        "再多一点",
-        "重新开始",
-        "回到第二个",
-        "回到第一个",
-        "回到第三个",
-    ] * 20
+    texts += [*SPOKEN_COMMANDS] * 20
     return Habits(texts)
 
 

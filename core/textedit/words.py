@@ -19,6 +19,11 @@ LONGEST_TEXT = 600
 """Characters that are read."""
 Action = Literal["undo", "less", "more", "back", "restart"]
 Kind = Literal["wish", "command", "unknown", "dangling", "corrected", "contradiction", "left_out"]
+SPOKEN_COMMANDS = (
+    "撤销", "撤回", "取消", "返回", "上一步", "少一点", "多一点", "再少一点", "再多一点", "弱一点", "强一点", "重新开始", "重来",
+    "从头开始", "回到第一个", "回到第二个", "回到第三个", "回到第四个", "回到第五个",
+)  # fmt: skip
+"""What people say in Chinese beside descriptions; the recogniser learns these as well."""
 _POLITE = r"(?:please |now |ok |okay |and |then )*"
 _END = r"(?: please| now)?"
 _COMMANDS: tuple[tuple[Action, str], ...] = (
