@@ -325,7 +325,8 @@ def record(report: dict[str, Any], folder: Path) -> None:
 
 def _middle(values: Values, how: str | Callable[[Values], float]) -> float | None:
     if callable(how):
-        return how(values) if len(values) else None
+        score = how(values) if len(values) else float("nan")
+        return None if np.isnan(score) else score
     known = values[~np.isnan(values)]
     if not known.size:
         return None
@@ -336,7 +337,7 @@ def _interval(row: Row) -> tuple[float, float]:
     draw = np.random.default_rng(0)
     if callable(row.middle):
         chosen = draw.integers(0, len(row.values), (RESAMPLED // 5, len(row.values)))
-        low, high = np.percentile([row.middle(row.values[at]) for at in chosen], (2.5, 97.5))
+        low, high = np.nanpercentile([row.middle(row.values[at]) for at in chosen], (2.5, 97.5))
         return float(low), float(high)
     known = row.values[~np.isnan(row.values)]
     if not known.size:

@@ -58,12 +58,14 @@ def _attribute_rows(asked: Asked, found: dict[str, torch.Tensor]) -> dict[str, R
 
 def _correlation(pairs: Values) -> float:
     read, true = pairs[:, 0] - pairs[:, 0].mean(), pairs[:, 1] - pairs[:, 1].mean()
-    return float((read * true).sum() / max(float(np.linalg.norm(read) * np.linalg.norm(true)), 1e-9))
+    size = float(np.linalg.norm(read) * np.linalg.norm(true))
+    return float((read * true).sum()) / size if size > 1e-9 else float("nan")  # nothing varies: there is no answer
 
 
 def _mean_correlation(rows: Values) -> float:
     both = rows.reshape(len(rows), -1, 2)
-    return float(np.mean([_correlation(both[:, at]) for at in range(both.shape[1])]))
+    known = np.array([_correlation(both[:, at]) for at in range(both.shape[1])])
+    return float(np.nanmean(known))
 
 
 def _identity_rows(asked: Asked, found: dict[str, torch.Tensor]) -> dict[str, Row]:
