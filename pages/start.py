@@ -21,17 +21,19 @@ class Standing:
     system: str
     weights: tuple[str, ...]
     has_page: bool
+    missing: tuple[str, ...] = ()
+    """Weights that its page wants and that are not there."""
 
 
 def on_open(services: Services) -> list[Standing]:
     """How far each system is, from the files."""
     found = checkpoints.list_all(services.settings.weight_roots)
-    return [
-        Standing(
-            system, tuple(one.card.name for one in found if one.card.subject == system), system in services.systems
-        )
-        for system in SYSTEMS
-    ]
+    standings = []
+    for system in SYSTEMS:
+        weights = tuple(one.card.name for one in found if one.card.subject == system)
+        missing = tuple(name for name in services.systems.get(system, ()) if name not in weights)
+        standings.append(Standing(system, weights, system in services.systems, missing))
+    return standings
 
 
 def build(services: Services, say: Language) -> None:
@@ -53,7 +55,9 @@ def _card(standing: Standing, say: Language, where: str) -> str:
     system = standing.system
     title = html.escape(say(f"{system}.title"))
     heading = f'<a href="{where}/{system}">{title}</a>' if standing.has_page else title
-    if standing.has_page and standing.weights:
+    if standing.has_page and standing.missing:
+        dot, state = "working", say("start.lacks", names=", ".join(standing.missing))
+    elif standing.has_page and standing.weights:
         dot, state = "ready", say("start.ready")
     elif standing.weights:
         dot, state = "working", say("start.learned", names=", ".join(standing.weights))

@@ -52,6 +52,8 @@ class Page:
     build: Callable[[Services, Language], None]
     system: str | None = None
     """The room it shows, where it shows one."""
+    wants: tuple[str, ...] = ()
+    """Names of the room's weights without which it cannot work."""
     commands: tuple[Command, ...] = ()
     offers: tuple[Offer, ...] = ()
     attach: Callable[[FastAPI, Services], None] | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from studio.jobs import Jobs
 from studio.media import Media
@@ -28,8 +28,8 @@ class Services:
     runs: Runs
     offers: tuple[Offer, ...] = ()
     """What the pages offer to train."""
-    systems: frozenset[str] = frozenset()
-    """Systems that have a page."""
+    systems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Systems that have a page, and the weights that it wants."""
 
     @classmethod
     def open(cls, settings: Settings, pages: Sequence[Page] = ()) -> Services:
@@ -46,7 +46,7 @@ class Services:
             jobs=Jobs(store),
             runs=Runs(settings, store, people),
             offers=tuple(offer for page in pages for offer in page.offers),
-            systems=frozenset(page.system for page in pages if page.system is not None),
+            systems={page.system: page.wants for page in pages if page.system is not None},
         )
 
     def close(self) -> None:

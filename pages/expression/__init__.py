@@ -32,6 +32,7 @@ PAGE = Page(
     slug="expression",
     build=build,
     system="expression",
+    wants=("converter", "regressor_juno", "regressor_fen"),
     commands=(COMMAND,),
     offers=(Offer("expression", "converter", steps=4000),),
     attach=attach,
