@@ -39,6 +39,9 @@ def main(words: Sequence[str] | None = None, pages: Sequence[Page] | None = None
 
             return examine(settings)
         return _carry_out(asked.chosen, settings, shown, asked)
+    except BrokenPipeError:  # whoever read our output has gone, as "| head" does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except _spoken() as error:
         print(f"likeness: {error.args[0] if error.args else error}", file=sys.stderr)
         return 2
