@@ -11,6 +11,8 @@ from torch import nn
 
 from core import checkpoints
 from core.checkpoints import Card, CheckpointBroken, CheckpointMismatch, CheckpointMissing, Found, NotBetter
+from training.ship import ship
+from training.spec import BadRequest
 
 
 def result(folder: Path, validation: float, protocol: str = "p", step: int = 1, value: float = 0.5) -> Path:
@@ -124,3 +126,21 @@ def test_a_broken_candidate_never_reaches_service(tmp_path: Path) -> None:
     with pytest.raises(CheckpointBroken):
         checkpoints.publish(broken, root, [root])
     assert checkpoints.find("tiny", "net", [root]).card.version == serving.card.version
+
+
+def test_only_weights_that_are_no_worse_ship_and_older_scores_do_not_stay(tmp_path: Path) -> None:
+    root = tmp_path / "shipped"
+    better = result(tmp_path / "better", 0.5, value=0.25)
+    card = checkpoints.read_card(better)
+    (better / checkpoints.CARD).write_text(replace(card, scores={"kept": 0.9}).to_json())
+    folder = ship(better, root, "int8", "by hand")
+    shipped = Found(folder, checkpoints.read_card(folder), root)
+    assert shipped.card.scores == {}
+    assert shipped.card.notes == "by hand"
+    assert torch.allclose(checkpoints.load(shipped)["net"]["weight"], torch.full((4, 3), 0.25), atol=1e-3)
+    with pytest.raises(BadRequest, match="Not published"):
+        ship(result(tmp_path / "worse", 0.7, step=2), root, "fp16", "")
+    assert checkpoints.read_card(folder).validation["validation"] == 0.5
+    ship(result(tmp_path / "otherwise", 0.7, protocol="another band", step=2), root, "fp16", "")
+    with pytest.raises(BadRequest, match="no finished run"):
+        ship(tmp_path / "nowhere", root, "fp16", "")

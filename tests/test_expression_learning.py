@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.engine.controllers import INDEX, NAMES, PARTS
+from core.engine.controllers import INDEX, MIRROR, NAMES, PARTS
 from core.engine.faces import Choices, faces
+from core.engine.moments import draw_moments
+from core.expression.losses import motion_error
 from core.image import Pixels, to_pixels, write_picture
+from training.expression_data import ExpressionData, draw_virtual
 from training.measure_expression import _kept, _mean_kept, left_and_whole
 from training.own_frames import BLOCK, FEWEST, HELD_BACK, read_own
 from training.spec import BadRequest
@@ -25,6 +28,32 @@ def test_all_motion_is_kept_by_the_truth_none_by_rest_and_half_by_half() -> None
     assert _mean_kept(_flat(left_and_whole(torch.zeros_like(true), true))) == pytest.approx(0.0, abs=1e-6)
     half = _kept(PARTS.index("jaw"))(_flat(left_and_whole(true / 2, true)))
     assert half == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_the_regressor_lowers_is_what_is_measured() -> None:
+    """The loss takes some of the vertices and no lids over eyeballs; the score takes all."""
+    true = draw_moments(torch.arange(700, 740)).controllers
+    rest = torch.zeros_like(true)
+    for read in (0.6 * true, (true + 0.05 * torch.randn(true.shape)).clamp(0, 1), true[:, list(MIRROR)]):
+        kept = _mean_kept(_flat(left_and_whole(read, true)))
+        assert float(1 - motion_error(read, true) / motion_error(rest, true)) == pytest.approx(kept, abs=0.03)
+    assert float(motion_error(true, true)) < 1e-3
+
+
+def test_virtual_pictures_are_those_of_the_people_of_the_same_step(tmp_path: Path) -> None:
+    data = ExpressionData(tmp_path, (3, 2), 32, seed=5)
+    pairs = data.pairs(7, 4, mirror=False)
+    pictures, controllers = data.virtual_only("fen", 7, 4)
+    assert torch.equal(controllers, pairs.controllers)
+    assert torch.equal(pictures, data.virtual("fen", pairs))
+    undisturbed = draw_virtual("fen", controllers, 32)
+    assert (pictures - undisturbed).abs().max() <= 1.01 / 127.5  # kept as eight bits
+    both = data.pairs(7, 4)
+    assert both.mirrored.tolist() == [False, True, False, True]
+    assert torch.equal(both.controllers[1::2], controllers[1::2, list(MIRROR)])
+    assert torch.equal(data.virtual("fen", both.straight()), pictures[::2])
+    other, _ = ExpressionData(tmp_path, (3, 2), 32, seed=5).virtual_only("fen", 8, 4)
+    assert not torch.equal(pictures, other)
 
 
 def _flat(sums: np.ndarray) -> np.ndarray:

@@ -219,3 +219,14 @@ def test_a_cache_shows_each_person_again_on_another_day(tmp_path: Path) -> None:
     assert (held["attributes"][0, style] - held["attributes"][1, style]).abs().max() > 0.05
     with pytest.raises(CacheMismatch):
         fill_cache(tmp_path, CacheConfig(first_seed=40, count=4, size=32))
+
+
+def test_a_quick_cache_shows_the_same_faces_under_coarser_hair(tmp_path: Path) -> None:
+    plain = fill_cache(tmp_path / "plain", CacheConfig(40, 3, 128)).read(torch.arange(3))
+    quick = fill_cache(tmp_path / "quick", CacheConfig(40, 3, 128, quick=True)).read(torch.arange(3))
+    assert torch.equal(plain["landmarks"], quick["landmarks"])
+    assert torch.equal(plain["controllers"], quick["controllers"])
+    apart = (plain["pixels"] - quick["pixels"]).abs().mean(1)
+    skin = (plain["segmentation"] == 1) & (quick["segmentation"] == 1)
+    hair = (plain["segmentation"] == SEGMENTS.index("hair")) | (quick["segmentation"] == SEGMENTS.index("hair"))
+    assert apart[skin].mean() < 0.5 * apart[hair].mean()

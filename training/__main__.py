@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   python -m training garment generator --data DIR --preset tiny --dry-run
   python -m training head fit --data DIR --out assets/engine
   python -m training resume ~/.likeness/runs/20260101-120000-garment-generator
+  python -m training ship ~/.likeness/runs/20260101-120000-garment-generator/result --precision int8
 """
 
 
@@ -30,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if words[:1] == ["resume"]:
             return _resume(words[1:])
+        if words[:1] == ["ship"]:
+            from training import ship
+
+            return ship.main(words[1:])
         return _start(words)
     except BadRequest as error:
         print(f"training: {error}", file=sys.stderr)

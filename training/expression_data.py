@@ -1,12 +1,14 @@
 """What the expression room learns from: engine people, and characters drawn with the very same controllers.
 
 With a folder everything is drawn once and kept there: ``photos`` and ``alone`` (one controller moved) of people, and of
-each character the pictures with those faces' controllers, also mirrored.
+each character the pictures with those faces' controllers. People are also seen mirrored, characters are not: no light or
+costume of theirs is even, and drawing them again would cost more than it teaches.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -45,6 +47,11 @@ class Pairs:
     """Where each face's virtual pictures stand."""
     mirrored: Tensor
 
+    def straight(self) -> Pairs:
+        """Those that are not mirrored: characters have pictures for these."""
+        kept = {item.name: getattr(self, item.name)[~self.mirrored] for item in fields(self)}
+        return Pairs(**kept)
+
 
 class ExpressionData:
     """Pairs of people and characters, by step."""
@@ -53,11 +60,29 @@ class ExpressionData:
         """``counts``: faces of all kinds, faces with one controller moved."""
         self._folder, self._size, self._seed, self._device = folder, size, seed, device
         self._counts = counts
-        self._caches = [] if folder is None else [_open(folder, name, counts[i]) for i, name in enumerate(_NAMES)]
         self._virtual: dict[tuple[str, int, int], Tensor] = {}
 
-    def pairs(self, step: int, count: int) -> Pairs:
-        """The people of a step."""
+    @functools.cached_property
+    def _caches(self) -> list[FacesCache]:
+        folder = self._folder
+        return [] if folder is None else [_open(folder, name, self._counts[i]) for i, name in enumerate(_NAMES)]
+
+    def pairs(self, step: int, count: int, mirror: bool = True) -> Pairs:
+        """The people of a step, every second one mirrored if asked."""
+        index, draw = self._draw_places(step, count)
+        mirrored = (torch.arange(count) % 2 == 1) & mirror
+        return self._cut(self._people(index, TRAIN_SEED), index, mirrored, draw)
+
+    def virtual_only(self, name: str, step: int, count: int) -> tuple[Tensor, Tensor]:
+        """A character's pictures of a step, and their controllers; no people are needed for it."""
+        index, _ = self._draw_places(step, count)
+        every = self._counts[0]
+        moved = _moments_of(index - every * (index >= every), index >= every)
+        if self._folder is None:
+            return draw_virtual(name, moved, self._size, self._device).cpu(), moved
+        return self._kept_virtual(name, index), moved
+
+    def _draw_places(self, step: int, count: int) -> tuple[Tensor, torch.Generator]:
         draw = torch.Generator().manual_seed(hash((self._seed, step, 31)) & 0x7FFFFFFF)
         single = torch.rand(count, generator=draw) < ALONE_SHARE
         every, alone = self._counts
@@ -66,8 +91,7 @@ class ExpressionData:
             every + torch.randint(alone, (count,), generator=draw),
             torch.randint(every, (count,), generator=draw),
         )
-        mirrored = torch.rand(count, generator=draw) < 0.5
-        return self._cut(self._people(index, TRAIN_SEED), index, mirrored, draw)
+        return index, draw
 
     def validate_virtual(self, name: str) -> tuple[Tensor, Tensor]:
         """Controllers of the validation band, and a character that does them."""
@@ -84,13 +108,14 @@ class ExpressionData:
         return pairs, {name: draw_virtual(name, moved, self._size) for name in CHARACTERS}
 
     def virtual(self, name: str, pairs: Pairs) -> Tensor:
-        """The character with the controllers of these faces, N x 3 x S x S."""
+        """The character with the controllers of these faces, N x 3 x S x S; from a folder only of faces not mirrored."""
         if self._folder is None:
             return draw_virtual(name, pairs.controllers, self._size, self._device).cpu()
-        rows = [
-            self._shard(name, int(i))[int(flip), int(i) % SHARD_FACES]
-            for i, flip in zip(self._place(pairs.index), pairs.mirrored, strict=True)
-        ]
+        assert not pairs.mirrored.any()
+        return self._kept_virtual(name, pairs.index)
+
+    def _kept_virtual(self, name: str, index: Tensor) -> Tensor:
+        rows = [self._shard(name, int(place))[int(place) % SHARD_FACES] for place in self._place(index)]
         return torch.stack(rows).float().div_(127.5).sub_(1)
 
     def virtual_alone(self, name: str, count: int) -> Tensor:
@@ -104,9 +129,8 @@ class ExpressionData:
 
     def _people(self, index: Tensor, first: int) -> dict[str, Tensor]:
         if self._folder is None:
-            alone = index >= self._counts[0]
             seeds = first + index
-            moved = torch.where(alone[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
+            moved = _moments_of(seeds, index >= self._counts[0])
             batch = faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved))
             return {"pixels": batch.pixels.cpu(), "landmarks": batch.landmarks.cpu(), "controllers": moved}
         every = self._counts[0]
@@ -134,7 +158,7 @@ class ExpressionData:
         return torch.where(index >= every, index - every + behind, index)
 
     def _shard(self, name: str, place: int) -> Tensor:
-        """Virtual pictures 2 x faces x 3 x S x S (as they are, mirrored) beside the shard of faces that holds a place."""
+        """Virtual pictures (faces, 3, S, S) beside the shard of faces that holds a place."""
         assert self._folder is not None
         behind = -(-self._counts[0] // SHARD_FACES) * SHARD_FACES
         which, start = int(place >= behind), place // SHARD_FACES * SHARD_FACES - (behind if place >= behind else 0)
@@ -142,18 +166,23 @@ class ExpressionData:
         if key not in self._virtual:
             path = self._folder / f"{name}-{self._size}" / f"{_NAMES[which]}-{start:09d}.safetensors"
             if not path.exists():
-                end = min(start + SHARD_FACES, len(self._caches[which]))
-                moved = self._caches[which].read(torch.arange(start, end))["controllers"]
-                both = [draw_virtual(name, made, self._size) for made in (moved, moved[:, list(MIRROR)])]
+                end = min(start + SHARD_FACES, self._counts[which])
+                moved = _moments_of(torch.arange(start, end), torch.full((end - start,), bool(which)))
+                drawn = draw_virtual(name, moved, self._size)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 partial = path.with_suffix(".partial")
-                save_file({"pixels": torch.stack(both).add(1).mul(127.5).round().to(torch.uint8)}, partial)
+                save_file({"pixels": drawn.add(1).mul(127.5).round().to(torch.uint8)}, partial)
                 partial.replace(path)
             self._virtual[key] = load_file(path)["pixels"]
         return self._virtual[key]
 
 
 _NAMES = ("photos", "alone")
+
+
+def _moments_of(seeds: Tensor, alone: Tensor) -> Tensor:
+    """Controllers (N, 130) of the training faces of these seeds, of which some (N) move one only."""
+    return torch.where(alone[:, None], draw_alone(TRAIN_SEED + seeds), draw_moments(TRAIN_SEED + seeds).controllers)
 
 
 def _held_back() -> Tensor:
@@ -166,7 +195,7 @@ def _open(folder: Path, name: str, count: int) -> FacesCache:
         cache = FacesCache(folder / name)
         if len(cache) >= count and cache.config.alone == (name == "alone"):
             return cache
-    return fill_cache(folder / name, CacheConfig(TRAIN_SEED, count, PHOTO_SIZE, alone=name == "alone"))
+    return fill_cache(folder / name, CacheConfig(TRAIN_SEED, count, PHOTO_SIZE, alone=name == "alone", quick=True))
 
 
 def draw_virtual(name: str, controllers: Tensor, size: int, device: str = "cpu") -> Tensor:

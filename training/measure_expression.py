@@ -17,6 +17,7 @@ from core.engine.faces import Choices, FaceBatch, faces
 from core.engine.head import load_head
 from core.engine.moments import draw_alone, draw_moments
 from core.expression.config import RegressorConfig
+from core.expression.losses import MOVED_METRES
 from core.expression.networks import Regressor
 from core.expression.predict import Predictor
 from core.face import align
@@ -27,8 +28,6 @@ from training.measure import Asked, CannotMeasure, Found, Row, Values, face_grou
 COUNT, PHOTO_SIZE = 240, 192
 ALONE_EVERY = 3
 """Every third person moves one controller only."""
-MOVED_METRES = 5e-4
-"""A vertex belongs to each part of which some controller moves it by this."""
 NOISE = 4.0 / 255
 """The still clip's noise at level 2: deviation of a pixel, twice a webcam's usual one."""
 CLIP_PEOPLE, CLIP_FRAMES = 6, 10

@@ -27,8 +27,6 @@ _CUT_METRES = -0.120
 """Below this the head model's own bust gives way to the figure's."""
 _CALM = 0.45
 """How far a figure's head turns, as a share of a portrait's."""
-_SMALL = 64
-"""The size below which hair has fewer, wider strands."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def set_heads(people: People, posed: Posed, light: Light, seeds: Tensor) -> Bust
     moments = replace(moments, turn=moments.turn * _CALM, body_yaw=torch.zeros_like(moments.body_yaw))
     eye = torch.eye(4, device=device).expand(len(seeds), 4, 4)
     placed = Placed(eye, eye[:, :3, :3], light)
-    scene = build_scene(head, people, moments, pose_people(head, people, moments), placed, _SMALL)
+    scene = build_scene(head, people, moments, pose_people(head, people, moments), placed, fine_hair=False)
     turn, origin = _frame(posed)
     size = posed.bodies.head_scale[:, None, None]
     keep = _kept(head, len(scene.triangles))

@@ -29,6 +29,8 @@ from core.engine.stage import Posed, build_scene, pose_people
 
 SMALLEST, LARGEST = 32, 1024
 LAST_SEED = 2**40
+FINE_HAIR_FROM = 128
+"""Pixels a side from which on hair is drawn with all its strands."""
 CHUNK_PIXELS = {"cpu": 2 * 256**2, "cuda": 64 * 256**2}
 """How many pixels are drawn at once: on a CPU what fits its cache, on a GPU what fills it."""
 
@@ -52,6 +54,8 @@ class Choices:
     sensor: bool = True
     """Whether lens and sensor leave their marks (blur, noise, JPEG)."""
     supersample: float = 1.5
+    fine_hair: bool | None = None
+    """Whether hair has the strands of a large picture; None: where the picture is large."""
 
 
 @dataclass(frozen=True)
@@ -183,10 +187,14 @@ def _draw_chunk(seeds: Tensor, size: int, choices: Choices) -> FaceBatch:
     shots = draw_shots(seeds_of(choices.shot_seeds))
     posed = pose_people(head, people, moments)
     placed = place_camera(shots, posed.middle, moments.body_yaw, size)
-    scene = build_scene(head, people, moments, posed, placed, size)
+    scene = build_scene(head, people, moments, posed, placed, _fine(choices, size))
     drawn = render.draw(scene, size, choices.supersample)
     pixels = _develop(drawn, scene, shots, size, choices.sensor)
     return _label(seeds, (people, moments, posed), (scene, drawn), pixels, head)
+
+
+def _fine(choices: Choices, size: int) -> bool:
+    return size >= FINE_HAIR_FROM if choices.fine_hair is None else choices.fine_hair
 
 
 def _moments(seeds: Tensor, choices: Choices, device: torch.device) -> Moments:
@@ -248,13 +256,13 @@ def _label(
         drawn.segments[:, pick][:, :, pick],
         marks[..., :2],
         marks[..., 2],
-        _final_grades(head, people, moments, posed),
+        final_grades(head, people, moments, posed),
         people.femininity,
         posed.vertices,
     )
 
 
-def _final_grades(head: Head, people: People, moments: Moments, posed: Posed) -> Tensor:
+def final_grades(head: Head, people: People, moments: Moments, posed: Posed) -> Tensor:
     """The table with what the moment sets: eye openness, brow height, smile, mouth open, head turn."""
     made = moments.controllers
 

@@ -24,6 +24,7 @@ from core.engine.moments import draw_alone
 from core.engine.people import draw_people
 
 SHARD_FACES = 256
+QUICK_SUPERSAMPLE = 1.0
 KEPT = ("controllers", "identity", "pose", "camera", "calibration", "landmarks", "attributes")
 """Labels that are kept beside pixels (uint8), segmentation (uint8) and depth (16 bit)."""
 
@@ -52,6 +53,9 @@ class CacheConfig:
     another's hair, beard, glasses, hat and make-up: who somebody is does not lie in these."""
     alone: bool = False
     """Whether each face moves one controller only, whatever its moment."""
+    quick: bool = False
+    """Whether hair has few strands and edges are not smoothed: twice the faces in the same time, for what does not look
+    at hair."""
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -111,10 +115,12 @@ def fill_cache(
 
 
 def _choose(seeds: list[int], config: CacheConfig) -> Choices | None:
-    people = choose_people(seeds, config.pictures_each)
-    if not config.alone:
-        return people
-    return replace(people or Choices(), controllers=draw_alone(torch.tensor(seeds)))
+    chosen = choose_people(seeds, config.pictures_each)
+    if config.quick:
+        chosen = replace(chosen or Choices(), supersample=QUICK_SUPERSAMPLE, fine_hair=False)
+    if config.alone:
+        chosen = replace(chosen or Choices(), controllers=draw_alone(torch.tensor(seeds)))
+    return chosen
 
 
 def choose_people(seeds: list[int], pictures_each: int) -> Choices | None:

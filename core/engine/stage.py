@@ -78,7 +78,7 @@ def _head_materials(head: Head) -> Tensor:
     return torch.tensor(table, device=head.device)[part]
 
 
-def build_scene(head: Head, people: People, moments: Moments, posed: Posed, placed: Placed, size: int) -> Scene:
+def build_scene(head: Head, people: People, moments: Moments, posed: Posed, placed: Placed, fine_hair: bool) -> Scene:
     """Everything of the picture but its background."""
     moved = people.rest - head.neutral
     meshes = [
@@ -104,7 +104,7 @@ def build_scene(head: Head, people: People, moments: Moments, posed: Posed, plac
         triangles.append(mesh.triangles + start)
         kinds.append(torch.full((len(mesh.triangles),), MATERIALS.index(name), device=vertices.device))
         start += vertices.shape[1]
-    hair = _hair(head, people, posed, FULL if size >= 128 else THIN)
+    hair = _hair(head, people, posed, FULL if fine_hair else THIN)
     skin = replace(people.skin, folds=_folds(moments.controllers), scalp_hair=_scalp_shade(people))
     return Scene(
         points=torch.cat(points, 1),

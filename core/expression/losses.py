@@ -9,6 +9,11 @@ from torch import Tensor
 
 from core.engine.controllers import NAMES, PARTS, places
 from core.engine.head import load_head
+from core.engine.moments import draw_moments
+
+MOVED_METRES = 5e-4
+"""A vertex belongs to each part of which some controller moves it by this."""
+VERTICES_EACH, USUAL_MOMENTS = 160, 512
 
 
 @functools.lru_cache(maxsize=1)
@@ -28,6 +33,34 @@ def _shares(device: str) -> Tensor:
         at = places(part)
         shares[at] = far[at] / (len(PARTS) * far[at].sum())
     return shares
+
+
+@functools.lru_cache(maxsize=4)
+def _moves(device: str) -> Tensor:
+    """How controllers move vertices of every part, evenly chosen: (130, V x 3), in shares of how far expressions move all
+    of that part's."""
+    head = load_head(torch.device("cpu"))
+    rest = head.move(head.neutral[None], torch.zeros(1, len(NAMES)))
+    moves = torch.cat(
+        [head.move(head.neutral.expand(len(rows), -1, -1), rows) - rest for rows in torch.eye(len(NAMES)).split(10)]
+    )
+    usual = draw_moments(torch.arange(USUAL_MOMENTS)).controllers
+    chosen = []
+    for part in PARTS:
+        vertices = torch.nonzero(moves[places(part)].norm(dim=2).amax(0) > MOVED_METRES)[:, 0]
+        vertices = vertices[torch.linspace(0, len(vertices) - 1, VERTICES_EACH).round().long()]
+        own = moves[:, vertices]
+        whole = (usual @ own.flatten(1)).unflatten(1, (-1, 3)).norm(dim=2).sum(1).mean()
+        chosen.append(own / whole)
+    return torch.cat(chosen, 1).flatten(1).div(len(PARTS)).to(device)
+
+
+def motion_error(read: Tensor, true: Tensor) -> Tensor:
+    """How far vertices are left from where controllers N x 130 want them, as a share of how far expressions move them:
+    mean over parts. Controllers that do the same to a face may stand for each other."""
+    with torch.autocast(read.device.type, enabled=False):
+        left = ((read.float() - true.float()) @ _moves(str(read.device))).unflatten(1, (-1, 3))
+        return left.square().sum(2).add(1e-14).sqrt().sum(1).mean()
 
 
 def part_error(read: Tensor, true: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from core import checkpoints
 from core.engine.controllers import NAMES, PARTS, places
 from core.expression.config import ConverterConfig, RegressorConfig
-from core.expression.losses import part_error, restless, weighted_difference, whole_error
+from core.expression.losses import motion_error, part_error, restless, weighted_difference, whole_error
 from core.expression.networks import Decoder, Regressor, make_converter
 from core.face.config import LANDMARKS
 from core.image import contact_sheet, to_pixels
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
 SHOWN, LOOKED_AT = 8, 64
+LOOK_SHARE = 0.3
 VIRTUAL_SHARE = 6
 """One picture of a character alone for so many people: norms should be those of people, whom the encoder meets in use."""
 
@@ -46,10 +47,10 @@ def _config(request: RunSpec, kind: Any) -> Any:
 
 
 class ConverterRecipe:
-    """L1 of each side, and of the character's true picture where the engine drew both; options ``rate``, ``batch``.
+    """L1 of each side, and of the character's true picture where the engine drew both; options ``rate``, ``batch``, ``look``.
 
     A head that reads landmarks and controllers from the encoder's features learns along and is thrown away: it makes the
-    encoder look at what moves.
+    encoder look at what moves. For the first share ``look`` of the steps only people are read and redrawn, no character.
     """
 
     subject, name, round_size = "expression", "converter", 10_000
@@ -68,6 +69,7 @@ class ConverterRecipe:
         self.averaged = dict.fromkeys(self.modules, 4_000.0)
         self.batch_size = int(request.options.get("batch", 32 if request.preset != "full" else 64))
         steps, rate = request.steps, float(request.options.get("rate", 4e-4))
+        self._look_steps = int(float(request.options.get("look", LOOK_SHARE)) * steps)
         self.phases = (
             Phase("all", tuple(self.modules), rate, (0.9, 0.99), clip=5.0, schedule=lambda step: cosine(step, steps)),
         )
@@ -90,35 +92,44 @@ class ConverterRecipe:
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """People with the character of this step doing the same, and pictures of the character alone."""
         name = self.config.characters[step % len(self.config.characters)]
-        pairs = self.data.pairs(step, self.batch_size)
+        pairs = self.data.pairs(step, self.batch_size, mirror=size > 1)
         whole = {
             "photos": pairs.photos,
             "clean": pairs.clean,
             "controllers": pairs.controllers,
             "points": pairs.points,
-            "truth": self.data.virtual(name, pairs),
+            "mirrored": pairs.mirrored,
         }
-        return {key: value[part * size : part * size + size] for key, value in whole.items()}
+        own = {key: value[part * size : part * size + size] for key, value in whole.items()}
+        if step < self._look_steps:
+            return own
+        before = int((~pairs.mirrored[: part * size]).sum())
+        truth = self.data.virtual(name, pairs.straight())
+        return {**own, "truth": truth[before : before + int((~own["mirrored"]).sum())]}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Terms of a batch."""
         del phase
-        name = self.config.characters[step % len(self.config.characters)]
-        weight = self._weights[name].to(batch["photos"].device)
         count = len(batch["photos"])
-        alone = batch["truth"][: max(1, count // VIRTUAL_SHARE)]
+        truth = batch.get("truth", batch["photos"][:0])
+        alone = truth[: max(1, count // VIRTUAL_SHARE)]
         features = self.modules["encoder"](torch.cat((batch["photos"], alone)))
-        virtual = self.modules[name](features)
         photo = self.modules[self.config.sources[0]](features[:count])
         told = self.modules["aid"](features[:count])
         apart = told[:, len(NAMES) :].view(count, LANDMARKS, 2) - batch["points"]
-        return {
-            "paired": 2.0 * weighted_difference(virtual[:count], batch["truth"], weight),
-            "virtual": 0.5 * weighted_difference(virtual[count:], alone, weight),
+        terms = {
             "photo": 0.5 * weighted_difference(photo, batch["clean"]),
-            "controllers": 150.0 * part_error(0.3 + 0.1 * told[:, : len(NAMES)], batch["controllers"]),
+            "controllers": motion_error(0.1 * told[:, : len(NAMES)], batch["controllers"]),
             "points": apart.square().sum(2).add(1e-6).sqrt().mean(),
         }
+        if not len(truth):
+            return terms
+        name = self.config.characters[step % len(self.config.characters)]
+        weight = self._weights[name].to(truth.device)
+        virtual = self.modules[name](torch.cat((features[:count][~batch["mirrored"]], features[count:])))
+        terms["paired"] = 2.0 * weighted_difference(virtual[: len(truth)], truth, weight)
+        terms["virtual"] = 0.5 * weighted_difference(virtual[len(truth) :], alone, weight)
+        return terms
 
     def measure(self) -> dict[str, float]:
         """How far drawn characters are from true ones; do nothing: the character at rest."""
@@ -130,6 +141,8 @@ class ConverterRecipe:
             drawn = _run(self.modules[name], features)
             scores[f"difference_{name}"] = float((drawn - truth[name]).abs().mean() * 127.5)
             scores[f"rest_{name}"] = float((rest[name] - truth[name]).abs().mean() * 127.5)
+        told = _run(self.modules["aid"], features)[:, : len(NAMES)]
+        scores["motion_left"] = float(motion_error(0.1 * told, pairs.controllers))
         mean = sum(scores[f"difference_{name}"] for name in self.config.characters) / len(self.config.characters)
         return {"validation": mean, **scores}
 
@@ -149,12 +162,15 @@ class ConverterRecipe:
 
 
 class RegressorRecipe:
-    """Controllers from a character's picture. Options: ``character``, ``loss`` (``parts`` or ``whole``), ``rate``, and
-    ``converter``: a checkpoint's folder; then a half of the pictures are what it draws from engine people."""
+    """Controllers from a character's picture. Options: ``character``, ``loss`` (``motion``: how far the face is from where
+    it should be, beside the squared error of each part; or that error alone of ``parts`` or of the ``whole``), ``rate``,
+    and ``converter``: a checkpoint's folder; then a half of the pictures are what it draws from engine people."""
 
     subject, round_size = "expression", 10_000
     compiled = ("regressor",)
-    protocol = "160 virtual pictures with expressions of the validation band: mean error of a part's controllers"
+    protocol = (
+        "160 virtual pictures with expressions of the validation band: vertex motion left, in shares of the usual"
+    )
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
@@ -166,7 +182,7 @@ class RegressorRecipe:
         self.published = ("regressor",)
         self.averaged = {"regressor": 4_000.0}
         self.batch_size = int(request.options.get("batch", 48))
-        self._error = whole_error if request.options.get("loss") == "whole" else part_error
+        self._loss = _check_loss(request.options.get("loss", "motion"))
         steps, rate = request.steps, float(request.options.get("rate", 1e-3))
         self.phases = (
             Phase("regressor", ("regressor",), rate, weight_decay=1e-4, clip=5.0, schedule=lambda s: cosine(s, steps)),
@@ -178,8 +194,12 @@ class RegressorRecipe:
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """Virtual pictures, a little blurred and moved as a decoder's are, with what made them."""
-        pairs = self.data.pairs(step, self.batch_size)
-        pictures = self.data.virtual(self.config.character, pairs)
+        if self._converter is None:
+            pairs = None
+            pictures, controllers = self.data.virtual_only(self.config.character, step, self.batch_size)
+        else:
+            pairs = self.data.pairs(step, self.batch_size, mirror=False)
+            pictures, controllers = self.data.virtual(self.config.character, pairs), pairs.controllers
         draw = torch.Generator().manual_seed(hash((step, 41)) & 0x7FFFFFFF)
         half = nn.functional.avg_pool2d(pictures, 2)
         soft = nn.functional.interpolate(half, pictures.shape[2:], mode="bilinear", align_corners=False)
@@ -187,24 +207,29 @@ class RegressorRecipe:
         pictures = pictures + 0.06 * torch.rand(len(pictures), 1, 1, 1, generator=draw) * torch.randn(
             pictures.shape, generator=draw
         )
-        if self._converter is not None:
+        if self._converter is not None and pairs is not None:
             kept = len(pictures) // 2
             pictures = torch.cat((pictures[:kept], _run(self._converter, pairs.photos[kept:])))
-        whole = {"pictures": pictures, "controllers": pairs.controllers}
+        whole = {"pictures": pictures, "controllers": controllers}
         return {key: value[part * size : part * size + size] for key, value in whole.items()}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Squared error, each part counting alike unless asked otherwise."""
+        """Motion left beside squared error, each part counting alike unless asked otherwise."""
         del phase, step
-        return {"controllers": 10.0 * self._error(self.modules["regressor"](batch["pictures"]), batch["controllers"])}
+        read = self.modules["regressor"](batch["pictures"])
+        if self._loss == "motion":
+            motion = motion_error(read, batch["controllers"])
+            return {"motion": motion, "controllers": 3.0 * part_error(read, batch["controllers"])}
+        error = whole_error if self._loss == "whole" else part_error
+        return {"controllers": 10.0 * error(read, batch["controllers"])}
 
     def measure(self) -> dict[str, float]:
-        """Mean absolute error of each part's controllers, beside that of saying nothing moves."""
+        """Motion left, beside that of saying nothing moves, and the error of each part's controllers."""
         moved, pictures = self._held_back()
         read = _run(self.modules["regressor"], pictures)
         scores = {part: float((read - moved)[:, places(part)].square().mean().sqrt()) for part in PARTS}
-        still = sum(float(moved[:, places(part)].square().mean().sqrt()) for part in PARTS) / len(PARTS)
-        return {"validation": sum(scores.values()) / len(PARTS), "still": still, **scores}
+        still = float(motion_error(torch.zeros_like(moved), moved))
+        return {"validation": float(motion_error(read, moved)), "still": still, **scores}
 
     def preview(self) -> Pixels:
         """Virtual pictures above the character with the controllers that were read from them."""
@@ -216,6 +241,12 @@ class RegressorRecipe:
         if self._validation is None:
             self._validation = self.data.validate_virtual(self.config.character)
         return self._validation
+
+
+def _check_loss(asked: object) -> str:
+    if asked not in ("motion", "parts", "whole"):
+        raise BadRequest(f"The regressor's loss is motion, parts or whole, not {asked!r}.")
+    return str(asked)
 
 
 def _load_converter(folder: object, config: RegressorConfig) -> nn.Module | None:
