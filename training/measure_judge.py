@@ -17,6 +17,8 @@ from training.measure import Asked, Found, Row, Values, face_groups
 from training.perceptual_task import DISTORTIONS, distort
 
 COUNT, GARMENTS = 320, 96
+SLIGHT, GRAVE = 0.3, 0.7
+SLIGHT_KINDS, GRAVE_KINDS = ("shift", "fade"), ("blur", "pixelate")
 
 
 def measure(asked: Asked) -> Found:
@@ -33,7 +35,9 @@ def measure(asked: Asked) -> Found:
     rows["head_iou"] = Row(
         overlap(read == 1, true == 1).double().numpy(), overlap(everything, true == 1).double().numpy(), "high"
     )
-    rows["distortions_ordered"] = _order(asked, found["pixels"])
+    small = torch.nn.functional.interpolate(found["pixels"], (96, 96), mode="bilinear", antialias=True)
+    rows["distortions_ordered"] = _order(asked, small)
+    rows["distortions_weighed"] = _weigh(asked, small)
     groups = face_groups(found["attributes"].numpy(), KEYS)
     whole = Found(
         rows, groups, ("do nothing: the mean grade; tossing a coin; the whole picture; mean squared difference",)
@@ -85,10 +89,28 @@ def _identity_rows(asked: Asked, found: dict[str, torch.Tensor]) -> dict[str, Ro
     }
 
 
-def _order(asked: Asked, pictures: torch.Tensor) -> Row:
+def _weigh(asked: Asked, small: torch.Tensor) -> Row:
+    """Whether a picture that is moved or lit otherwise by a little is nearer than one much blurred or coarsened, which is what
+    people say and squared difference does not."""
+    judge = load_judge("distance", asked.roots)
+    place = torch.arange(len(small))
+    harmless, harmful = (
+        torch.where(place % 2 == 0, DISTORTIONS.index(one), DISTORTIONS.index(other))
+        for one, other in (SLIGHT_KINDS, GRAVE_KINDS)
+    )
+    slight = distort(small, harmless, torch.full((len(small),), SLIGHT), 78)
+    grave = distort(small, harmful, torch.full((len(small),), GRAVE), 79)
+    far = [
+        torch.cat([judge(a, b) for a, b in zip(small.split(32), made.split(32), strict=True)])
+        for made in (slight, grave)
+    ]
+    plain = [(made - small).square().mean((1, 2, 3)) for made in (slight, grave)]
+    return Row((far[1] > far[0]).double().numpy(), (plain[1] > plain[0]).double().numpy(), "high")
+
+
+def _order(asked: Asked, small: torch.Tensor) -> Row:
     """Whether more of a distortion is further away, three strengths each; also by plain squared difference."""
     judge = load_judge("distance", asked.roots)
-    small = torch.nn.functional.interpolate(pictures, (96, 96), mode="bilinear", antialias=True)
     kind = torch.arange(len(small)) % len(DISTORTIONS)
     by_judge, by_pixels = [], []
     for amount in (0.15, 0.45, 0.9):

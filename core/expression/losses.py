@@ -36,31 +36,42 @@ def _shares(device: str) -> Tensor:
 
 
 @functools.lru_cache(maxsize=4)
-def _moves(device: str) -> Tensor:
+def _moves(device: str) -> tuple[Tensor, Tensor]:
     """How controllers move vertices of every part, evenly chosen: (130, V x 3), in shares of how far expressions move all
-    of that part's."""
+    of that part's; and (V) what a vertex's square counts, so that expressions' squares sum to 1 as well."""
     head = load_head(torch.device("cpu"))
     rest = head.move(head.neutral[None], torch.zeros(1, len(NAMES)))
     moves = torch.cat(
         [head.move(head.neutral.expand(len(rows), -1, -1), rows) - rest for rows in torch.eye(len(NAMES)).split(10)]
     )
     usual = draw_moments(torch.arange(USUAL_MOMENTS)).controllers
-    chosen = []
+    chosen, squares = [], []
     for part in PARTS:
         vertices = torch.nonzero(moves[places(part)].norm(dim=2).amax(0) > MOVED_METRES)[:, 0]
         vertices = vertices[torch.linspace(0, len(vertices) - 1, VERTICES_EACH).round().long()]
-        own = moves[:, vertices]
-        whole = (usual @ own.flatten(1)).unflatten(1, (-1, 3)).norm(dim=2).sum(1).mean()
-        chosen.append(own / whole)
-    return torch.cat(chosen, 1).flatten(1).div(len(PARTS)).to(device)
+        far = (usual @ moves[:, vertices].flatten(1)).unflatten(1, (-1, 3)).norm(dim=2)
+        whole = far.sum(1).mean() * len(PARTS)
+        chosen.append(moves[:, vertices] / whole)
+        squares.append((whole**2 / (far.square().sum(1).mean() * len(PARTS))).expand(len(vertices)))
+    return torch.cat(chosen, 1).flatten(1).to(device), torch.cat(squares).to(device)
+
+
+def _squares_left(read: Tensor, true: Tensor) -> Tensor:
+    """(N, V) squared distances of vertices from where they should be."""
+    with torch.autocast(read.device.type, enabled=False):
+        left = (read.float() - true.float()) @ _moves(str(read.device))[0]
+        return left.unflatten(1, (-1, 3)).square().sum(2)
 
 
 def motion_error(read: Tensor, true: Tensor) -> Tensor:
     """How far vertices are left from where controllers N x 130 want them, as a share of how far expressions move them:
     mean over parts. Controllers that do the same to a face may stand for each other."""
-    with torch.autocast(read.device.type, enabled=False):
-        left = ((read.float() - true.float()) @ _moves(str(read.device))).unflatten(1, (-1, 3))
-        return left.square().sum(2).add(1e-14).sqrt().sum(1).mean()
+    return _squares_left(read, true).add(1e-14).sqrt().sum(1).mean()
+
+
+def squared_motion_error(read: Tensor, true: Tensor) -> Tensor:
+    """The same of squares: it pulls hardest at what is furthest off, where distances alone would leave rare motion at rest."""
+    return (_squares_left(read, true) * _moves(str(read.device))[1]).sum(1).mean()
 
 
 def part_error(read: Tensor, true: Tensor) -> Tensor:

@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from core import checkpoints
 from core.engine.controllers import NAMES, PARTS, places
 from core.expression.config import ConverterConfig, RegressorConfig
-from core.expression.losses import motion_error, part_error, restless, weighted_difference, whole_error
+from core.expression.losses import (
+    motion_error,
+    part_error,
+    restless,
+    squared_motion_error,
+    weighted_difference,
+    whole_error,
+)
 from core.expression.networks import Decoder, Regressor, make_converter
 from core.face.config import LANDMARKS
 from core.image import contact_sheet, to_pixels
@@ -119,7 +126,8 @@ class ConverterRecipe:
         apart = told[:, len(NAMES) :].view(count, LANDMARKS, 2) - batch["points"]
         terms = {
             "photo": 0.5 * weighted_difference(photo, batch["clean"]),
-            "controllers": motion_error(0.1 * told[:, : len(NAMES)], batch["controllers"]),
+            "motion": motion_error(0.1 * told[:, : len(NAMES)], batch["controllers"]),
+            "squares": 2.0 * squared_motion_error(0.1 * told[:, : len(NAMES)], batch["controllers"]),
             "points": apart.square().sum(2).add(1e-6).sqrt().mean(),
         }
         if not len(truth):
@@ -162,8 +170,8 @@ class ConverterRecipe:
 
 
 class RegressorRecipe:
-    """Controllers from a character's picture. Options: ``character``, ``loss`` (``motion``: how far the face is from where
-    it should be, beside the squared error of each part; or that error alone of ``parts`` or of the ``whole``), ``rate``,
+    """Controllers from a character's picture. Options: ``character``, ``loss`` (``motion``: how far vertices are from where
+    they should be, and its square; or squared error of controllers, by ``parts`` or over the ``whole``), ``rate``,
     and ``converter``: a checkpoint's folder; then a half of the pictures are what it draws from engine people."""
 
     subject, round_size = "expression", 10_000
@@ -214,12 +222,12 @@ class RegressorRecipe:
         return {key: value[part * size : part * size + size] for key, value in whole.items()}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Motion left beside squared error, each part counting alike unless asked otherwise."""
+        """Motion left, or squared error of controllers where asked for."""
         del phase, step
         read = self.modules["regressor"](batch["pictures"])
         if self._loss == "motion":
             motion = motion_error(read, batch["controllers"])
-            return {"motion": motion, "controllers": 3.0 * part_error(read, batch["controllers"])}
+            return {"motion": motion, "squares": 2.0 * squared_motion_error(read, batch["controllers"])}
         error = whole_error if self._loss == "whole" else part_error
         return {"controllers": 10.0 * error(read, batch["controllers"])}
 
