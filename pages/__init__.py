@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pages import expression, runs, start
-from studio.page import Page
+from pages import expression, garment, runs, start, textedit
+from studio.page import Command, Page
 
 PAGES: tuple[Page, ...] = (start.PAGE, expression.PAGE, runs.PAGE)
+COMMANDS: tuple[Command, ...] = (*garment.COMMANDS, *textedit.COMMANDS)
+"""Commands of rooms whose page is to come."""

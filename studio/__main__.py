@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from studio import engine_command, measure_command
 from studio.page import Command, Page
@@ -17,8 +17,23 @@ from studio.settings import LANGUAGES, BadSettings, Settings
 if TYPE_CHECKING:
     from studio.services import Services
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 DESCRIPTION = "Likeness: an open studio for driving, sculpting and dressing digital people."
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A word's parser. A word that is a command itself and has actions besides (``garment``, ``garment wear``) is parsed
+    by ``plain`` unless an action follows."""
+
+    plain: argparse.ArgumentParser | None = None
+    actions: Container[str] = ()
+
+    def parse_known_args(self, *given: Any, **named: Any) -> Any:
+        """Namespace and what was not understood."""
+        words = given[0] if given else named.get("args")
+        if self.plain is not None and not (words and words[0] in self.actions):
+            return self.plain.parse_known_args(*given, **named)
+        return super().parse_known_args(*given, **named)
 
 
 def main(words: Sequence[str] | None = None, pages: Sequence[Page] | None = None) -> int:
@@ -62,12 +77,18 @@ def _pages() -> Sequence[Page]:
     return PAGES
 
 
+def _commands_to_come() -> Sequence[Command]:
+    from pages import COMMANDS
+
+    return COMMANDS
+
+
 def _parser(pages: Sequence[Page]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="likeness", description=DESCRIPTION, epilog="example: likeness studio --port 7870"
     )
     parser.add_argument("--home", type=Path, help="folder for uploads, results, runs and weights (LIKENESS_HOME)")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
     studio = _add(commands, "studio", "start the studio and print its address", "likeness studio --port 7870 --open")
     studio.add_argument("--host", help="address to serve; another than 127.0.0.1 wants a password")
     studio.add_argument("--port", type=int)
@@ -82,7 +103,7 @@ def _parser(pages: Sequence[Page]) -> argparse.ArgumentParser:
     )
     studio.add_argument("--open", action="store_true", help="open the browser")
     _add(commands, "doctor", "say what this machine can do and what is missing", "likeness doctor")
-    _add_commands(commands, [*OWN, *(command for page in pages for command in page.commands)])
+    _add_commands(commands, [*OWN, *_commands_to_come(), *(command for page in pages for command in page.commands)])
     return parser
 
 
@@ -95,13 +116,17 @@ def _add_commands(commands: Commands, wanted: Sequence[Command]) -> None:
             group = _add(commands, name, f"{name}: see likeness {name} --help", command.example)
             groups[name] = group.add_subparsers(metavar="ACTION", required=True)
         action = _add(groups[name] if second else commands, second or name, command.help, command.example)
-        if not second and any(other.name.startswith(f"{name} ") for other in wanted):
-            groups[name] = action.add_subparsers(metavar="ACTION")
+        others = [other.name for other in wanted if other.name.startswith(f"{name} ")]
+        if not second and others:
+            group, action = action, CommandParser(prog=action.prog, description=action.description)
+            action.epilog = f"{group.epilog}; see also {', '.join(f'likeness {other} --help' for other in others)}"
+            groups[name] = group.add_subparsers(metavar="ACTION")
+            group.plain, group.actions = action, groups[name].choices
         command.configure(action)
         action.set_defaults(chosen=command)
 
 
-def _add(commands: Commands, name: str, purpose: str, example: str) -> argparse.ArgumentParser:
+def _add(commands: Commands, name: str, purpose: str, example: str) -> CommandParser:
     return commands.add_parser(
         name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", epilog=f"example: {example}"
     )

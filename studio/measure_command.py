@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _configure_asked(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("subject", help="engine, head, face, judge, expression")
+    parser.add_argument("subject", help="engine, head, face, judge, expression, textedit, garment")
     parser.add_argument("--count", type=int, help="items to take (default: what takes minutes on a laptop)")
     parser.add_argument("--first-seed", type=int, default=1_000_000_000)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
@@ -44,7 +44,7 @@ def _bench(services: Services, asked: argparse.Namespace) -> int:
     except ValueError as error:
         raise BadSettings(str(error)) from error
     for name, score in report["scores"].items():
-        print(f"{name:28} {score:10.3f}")
+        print(f"{name:28} {report['notes'].get(name, '')}" if score is None else f"{name:28} {score:10.3f}")
     if asked.json is not None:
         asked.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0

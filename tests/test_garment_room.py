@@ -121,6 +121,19 @@ def test_a_template_read_as_mask_or_as_line_gives_its_own_mask_back(kind):
     assert overlap(read_outline(clear).mask, mask) > 0.95
 
 
+@pytest.mark.parametrize(("size", "brush"), [(128, 3), (256, 3), (256, 9), (512, 3), (512, 16)])
+def test_a_line_drawn_by_hand_with_a_thin_or_broad_brush_gives_the_garment_inside_it(size, brush):
+    import cv2
+
+    for line, one in zip(draw_by_hand(size), list_templates().values(), strict=True):
+        ink = (line < 128).all(2).astype(np.uint8)
+        broad = cv2.dilate(ink, np.ones((brush - 2, brush - 2), np.uint8)) * np.uint8(255)
+        wanted = draw_template(one, size)
+        small = cv2.warpAffine(wanted, np.float32([[0.9, 0, 0.05 * size], [0, 0.9, 0.05 * size]]), (size, size))
+        assert overlap(read_outline(255 - broad).mask, small) > 0.75, one.name
+        assert overlap(read_outline(255 - broad).mask, broad) < 0.7, one.name
+
+
 def test_drawings_that_are_no_outline_are_each_answered_by_a_sentence():
     answers = {
         "empty": np.zeros((64, 64), np.uint8),

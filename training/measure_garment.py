@@ -30,7 +30,7 @@ WOBBLE = 0.008
 def measure(asked: Asked) -> Found:
     """All rows on engine garments, or on real ones held back by sender with ``data``."""
     predictor = Predictor.load(asked.roots)
-    rows, kinds = _garments(asked, predictor.size)
+    rows, kinds = take_garments(asked, predictor.size)
     judge, distance = _judge("garment", asked), _judge("distance", asked)
     drawn = _swap_cloths(predictor, rows)
     suffix = "_real" if asked.data is not None else ""
@@ -49,13 +49,13 @@ def measure(asked: Asked) -> Found:
     return Found(found, _groups(kinds), notes)
 
 
-def _garments(asked: Asked, size: int) -> tuple[Rows, list[str]]:
+def take_garments(asked: Asked, size: int, count: int = COUNT) -> tuple[Rows, list[str]]:
     """Aligned garments: target, mask, what stays in sight of them, and a crop of each one's cloth in the middle."""
     draw = torch.Generator().manual_seed(asked.first_seed % 2**31)
     if asked.data is None:
         parts = [
-            draw_flats(asked.seeds(COUNT)[at : at + 16], size, asked.device)
-            for at in range(0, asked.count or COUNT, 16)
+            draw_flats(asked.seeds(count)[at : at + 16], size, asked.device)
+            for at in range(0, asked.count or count, 16)
         ]
         rows = {key: torch.cat([part[key].cpu() for part in parts]) for key in parts[0]}
         kinds = [KINDS[at] for at in rows["kind"].tolist()]
@@ -81,26 +81,27 @@ def _judge(name: str, asked: Asked) -> Any:
         return None
 
 
-def _mask(mask: Tensor) -> Mask:
+def mask_pixels(mask: Tensor) -> Mask:
+    """A mask in 0..1 as bytes."""
     return np.asarray(mask.numpy() * 255, np.uint8)
 
 
-def _crops(predictor: Predictor, rows: Rows) -> list[Texture]:
+def lay_crops(predictor: Predictor, rows: Rows) -> list[Texture]:
     """What is read of each garment's crop, at the size that its print has on the garment."""
     finer = max(1, 256 // predictor.size)
     found = []
     for pixels, cropped in zip(to_pixels(rows["cloth"]), rows["cropped"], strict=True):
         scale = float(np.clip(float(cropped.mean()) ** 0.5 / LAID, 0.1, 10.0))
-        large, seen = (one.repeat(finer, 0).repeat(finer, 1) for one in (pixels, _mask(cropped[0])))
+        large, seen = (one.repeat(finer, 0).repeat(finer, 1) for one in (pixels, mask_pixels(cropped[0])))
         found.append(predictor.read_texture(large, seen, scale))
     return found
 
 
 def _swap_cloths(predictor: Predictor, rows: Rows) -> list[Dressed]:
     """Each outline in the next garment's cloth, which was cropped."""
-    textures = _crops(predictor, rows)
+    textures = lay_crops(predictor, rows)
     return [
-        predictor.draw(predictor.read_shape(_mask(mask[0])), textures[(at + 1) % len(textures)])
+        predictor.draw(predictor.read_shape(mask_pixels(mask[0])), textures[(at + 1) % len(textures)])
         for at, mask in enumerate(rows["mask"])
     ]
 
@@ -127,7 +128,7 @@ def _outline_row(judge: Any, drawn: list[Dressed], masks: Tensor, predictor: Pre
 def _drawn_row(judge: Any, predictor: Predictor, rows: Rows) -> Row:
     """Templates as a hand would draw their line."""
     pictures, masks = [], []
-    textures = _crops(predictor, rows)
+    textures = lay_crops(predictor, rows)
     for at, line in enumerate(draw_by_hand(256)):
         shape = predictor.read_shape(line)
         pictures.append(predictor.draw(shape, textures[at % len(textures)]).drawn)
@@ -163,7 +164,7 @@ def _hidden_row(predictor: Predictor, distance: Any, rows: Rows) -> Row:
     values = []
     pictures = to_pixels(rows["target"])
     for at, pixels in enumerate(pictures):
-        seen, mask = _mask(rows["seen"][at, 0]), _mask(rows["mask"][at, 0])
+        seen, mask = mask_pixels(rows["seen"][at, 0]), mask_pixels(rows["mask"][at, 0])
         shape = predictor.read_shape(mask)
         whole = predictor.draw(shape, predictor.read_hidden(pixels, seen, shape)).pixels[..., :3]
         hidden = (mask > 0) & (seen == 0)
@@ -193,7 +194,11 @@ def _kid_row(distance: Any, drawn: list[Dressed], rows: Rows) -> Row:
     """Features of true garments, of ours and of tiled ones, beside each other; their distances as KID (Binkowski 2018)."""
     clothes, count = to_pixels(rows["cloth"]), len(drawn)
     tiled = [
-        tile(clothes[(at + 1) % count], _mask(rows["cropped"][(at + 1) % count, 0]), _mask(rows["mask"][at, 0]))
+        tile(
+            clothes[(at + 1) % count],
+            mask_pixels(rows["cropped"][(at + 1) % count, 0]),
+            mask_pixels(rows["mask"][at, 0]),
+        )
         for at in range(count)
     ]
     sets = rows["target"], to_tensor([one.drawn for one in drawn]), to_tensor(tiled)
@@ -237,8 +242,8 @@ def _colour_row(drawn: list[Dressed], rows: Rows, predictor: Predictor) -> Row:
     count = len(drawn)
     baseline = [
         colour_difference(
-            (mean, _mask(rows["mask"][at, 0])),
-            (clothes[(at + 1) % count], _mask(rows["cropped"][(at + 1) % count, 0])),
+            (mean, mask_pixels(rows["mask"][at, 0])),
+            (clothes[(at + 1) % count], mask_pixels(rows["cropped"][(at + 1) % count, 0])),
         )
         for at in range(count)
     ]

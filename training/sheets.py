@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from core.image import Pixels, contact_sheet, resize, to_pixels, write_picture
+from core.image import Pixels, contact_sheet, resize, to_pixels
 from training.measure import Asked, CannotMeasure, read_folder
 
 SIZE = 192
+MOST_KILOBYTES = 300
 Sheets = dict[str, Pixels]
 
 
@@ -22,6 +24,8 @@ def sheets(asked: Asked, folder: Path) -> list[Path]:
         "face": face_sheets,
         "judge": judge_sheets,
         "expression": expression_sheets,
+        "textedit": _elsewhere("textedit"),
+        "garment": _elsewhere("garment"),
     }
     if asked.subject not in subjects:
         raise CannotMeasure(f"There are no sheets of {asked.subject!r}; there are of {', '.join(subjects)}.")
@@ -29,8 +33,29 @@ def sheets(asked: Asked, folder: Path) -> list[Path]:
     written = []
     for name, pixels in subjects[asked.subject](asked).items():
         written.append(folder / f"{asked.subject}_{name}.webp")
-        write_picture(written[-1], pixels)
+        write_light(written[-1], pixels)
     return written
+
+
+def _elsewhere(subject: str) -> Callable[[Asked], Sheets]:
+    """The sheets of a room that draws them in a module of its own, imported when asked for."""
+
+    def draw_there(asked: Asked) -> Sheets:
+        return getattr(importlib.import_module(f"training.{subject}_sheets"), f"{subject}_sheets")(asked)
+
+    return draw_there
+
+
+def write_light(path: Path, pixels: Pixels) -> None:
+    """A WebP of at most ``MOST_KILOBYTES``: the best quality that fits; it appears whole or not at all."""
+    from PIL import Image
+
+    picture, partial = Image.fromarray(pixels), path.with_name(f".{path.name}.partial")
+    for quality in (90, 80, 70, 60, 45, 30, 15):
+        picture.save(partial, "WEBP", quality=quality, method=4)
+        if partial.stat().st_size <= MOST_KILOBYTES * 1000:
+            break
+    partial.replace(path)
 
 
 def _people(asked: Asked, count: int) -> list[Pixels]:

@@ -24,6 +24,7 @@ from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_gener
 from core.textedit.requests import Request, ask_for, both_ways, draw_request
 from core.textedit.vocabulary import UNKNOWN, number_words, read_numbers, stack_sentences, stack_texts
 from training.recipe import Phase, decay_every
+from training.settling import Settling
 from training.spec import BadRequest, RunSpec
 from training.task import cosine
 from training.textedit_data import VALIDATED, PortraitData, write_captions
@@ -225,6 +226,8 @@ class InverterRecipe:
 class EditorRecipe:
     """Text encoder, fusion and captioner together, on the frozen generator. Start it from the captioner's checkpoint.
 
+    It has converged when ``restless`` (settling.py) stays in a band: ``stop_below`` of the request,
+    for example ``{"restless": 0.02}``.
     Options: ``generator``; ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone);
     ``count``, ``batch``, ``rate``, ``rounds`` between two falls of the rate.
     """
@@ -251,6 +254,7 @@ class EditorRecipe:
         self.batch_size = int(request.options.get("batch", 64))
         self._pictures = min(int(request.options.get("pictures", 16)), self.batch_size)
         fall = max(1, int(request.options.get("rounds", 50)) * self.round_size // self.batch_size)
+        self.settling = self.modules["settling"] = Settling(max(1, self.round_size // self.batch_size))
         rate = float(request.options.get("rate", 1e-3))
         learning = ("words", "fusion", "captioner")
         self.phases = (Phase("edit", learning, rate, weight_decay=5e-4, clip=5.0, schedule=decay_every(fall)),)
@@ -287,7 +291,7 @@ class EditorRecipe:
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Wishes met, the rest kept, little moved; the captioner says of edited pictures what was asked for."""
-        del phase, step
+        del phase
         codes = batch["codes"]
         moved = self._move(codes, batch["texts"])
         scores, before = self.standard.read(moved), self.standard.read(codes)
@@ -306,6 +310,7 @@ class EditorRecipe:
             asked = batch["asked"][-count:]
             terms["told"] = 0.1 * said
             terms["seen"] = 5.0 * ((read - batch["grades"][-count:]).square() * asked).sum() / asked.sum().clamp_min(1)
+        terms["restless"] = self.settling.note(step, torch.stack(list(terms.values())).sum())
         return terms
 
     def _move(self, codes: Tensor, texts: Tensor, strength: float = 1.0) -> Tensor:

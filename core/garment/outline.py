@@ -134,6 +134,8 @@ def _extent(mask: npt.NDArray[np.bool_]) -> int:
 def _is_line(mask: npt.NDArray[np.bool_]) -> bool:
     import cv2
 
+    if int((_inside(mask) & ~mask).sum()) > int(mask.sum()):
+        return True  # closed, and thin beside what it encloses, though corners or a broad brush make it thick
     padded = np.pad(mask.astype(np.uint8), 1)
     thickness = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
     return thickness <= max(4.0, _LINE_SHARE * _extent(mask))
@@ -156,7 +158,7 @@ def _fill(mask: npt.NDArray[np.bool_], notes: list[str]) -> npt.NDArray[np.bool_
         inside = _inside(wide)
         # what was widened is taken back from the outside only
         shrunk = (cv2.erode(inside.astype(np.uint8), disc) > 0)[reach + 1 : -reach - 1, reach + 1 : -reach - 1]
-        if shrunk.sum() > 3 * mask.sum():
+        if shrunk.sum() > 2 * mask.sum():
             if share:
                 notes.append("The line had a gap, which was closed.")
             return shrunk | mask

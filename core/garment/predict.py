@@ -17,7 +17,6 @@ from core import checkpoints
 from core.checkpoints import CheckpointMissing, Found
 from core.engine.figure_choices import FigureChoices
 from core.engine.outlines import ANCHORS
-from core.engine.tryon import FlatGarment, dress
 from core.garment import mix
 from core.garment.cloth import Cloth, colour_difference, lay, read_cloth
 from core.garment.config import EncoderConfig
@@ -26,11 +25,18 @@ from core.garment.networks import Features, digest_of, load_generator, make_enco
 from core.garment.outline import Outline, overlap, read_outline, write_svg
 from core.garment.segment import Segmenter, cloth_share, differ_from_white, load_segmenter
 from core.garment.templates import Template, draw_template, template
+from core.garment.wear import Part, wear
 from core.garment.worn import Worn, find_worn, guess_template, lay_on
 from core.image import Mask, Pixels, mask_to_tensor, to_pixels
 from core.stylegan2 import Generator
 
 SHAPE, TEXTURE = "shape", "texture"
+_PURPOSE = {
+    "generator": "which draws garments",
+    "encoders": "which read cut and cloth",
+    "segmenter": "which finds what a person wears",
+}
+_WANTS = {"generator": " --data DIR", "encoders": "", "segmenter": ""}
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,13 @@ class Predictor:
         self._generator, self._encoders, self._segmenter = generator, encoders, segmenter
         self.size = generator.config.size
         self.cards: dict[str, Found] = {}
+        self.roots: tuple[Path, ...] = ()
+        """Where weights were looked for."""
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Predictor:
         """The networks in service. Without a segmenter garments are drawn all the same, but none is found in photos."""
-        found = {name: checkpoints.find("garment", name, roots) for name in ("generator", "encoders")}
+        found = {name: find_weights(name, roots) for name in ("generator", "encoders")}
         config = EncoderConfig(**found["encoders"].card.config)
         if config.drawn_by != digest_of(found["generator"]):
             raise checkpoints.CheckpointMismatch(
@@ -107,7 +115,7 @@ class Predictor:
         except CheckpointMissing:
             segmenter = None
         predictor = cls(load_generator(found["generator"]), dict(encoders), segmenter)
-        predictor.cards = found
+        predictor.cards, predictor.roots = found, tuple(roots)
         return predictor
 
     def read_shape(self, drawing: npt.NDArray[np.generic]) -> Shape:
@@ -179,7 +187,8 @@ class Predictor:
     def find_worn(self, photo: Pixels, region: str | None = None) -> Worn:
         """The garment that a person in a photo wears: the one that fills most of it, or of a region."""
         if self._segmenter is None:
-            raise CheckpointMissing("There are no weights for garment segmenter, which finds what a person wears.")
+            find_weights("segmenter", self.roots)  # a sentence with the way to train it
+            raise CheckpointMissing("The garment segmenter came after these weights were loaded; ask again.")
         return find_worn(self._segmenter, photo, region)
 
     def garment_of(self, photo: Pixels, cut: str | None = None, region: str | None = None) -> Dressed:
@@ -231,15 +240,19 @@ class Predictor:
 
 def put_on(garment: Dressed, kind: str, figure_seed: int, choices: FigureChoices | None = None) -> Pixels:
     """A garment on the engine figure of a seed; ``choices`` names pose, view, ground and what else is worn."""
-    pixels = torch.from_numpy(np.ascontiguousarray(garment.pixels[..., :3])).permute(2, 0, 1).float() / 127.5 - 1
-    mask = torch.from_numpy(garment.mask > 127)
-    named = garment.facts["anchors"]
-    anchors = None
-    if named:
-        absent = [float("nan")] * 2
-        anchors = torch.tensor([named.get(name) or absent for name in ANCHORS])
-    flat = FlatGarment(torch.where(mask, pixels, torch.ones_like(pixels)), mask, kind, anchors)
-    return to_pixels(dress([figure_seed], flat, choices=choices).pixels)[0]
+    return wear(Part(garment.pixels, garment.mask, kind, garment.facts["anchors"]), figure_seed, choices)
+
+
+def find_weights(name: str, roots: Sequence[Path]) -> Found:
+    """Weights in service, or a sentence that says which are missing and how to train them."""
+    try:
+        return checkpoints.find(Predictor.system, name, roots)
+    except CheckpointMissing as error:
+        out = f" --out {roots[0] / Predictor.system / name}" if roots else ""
+        raise CheckpointMissing(
+            f"There are no weights for garment {name}, {_PURPOSE[name]}. "
+            f"Train them: python -m training garment {name}{_WANTS[name]}{out}"
+        ) from error
 
 
 def _bytes(mask: Tensor) -> Mask:

@@ -73,7 +73,7 @@ def read_grades(seeds: Tensor, device: torch.device | str = "cpu") -> Tensor:
     rows = []
     for part in seeds.to(device).split(128):
         people, moments = draw_people(head, part), draw_moments(part)
-        rows.append(drawing._final_grades(head, people, moments, pose_people(head, people, moments)))
+        rows.append(drawing.final_grades(head, people, moments, pose_people(head, people, moments)))
     return torch.cat(rows).float().cpu()
 
 

@@ -52,18 +52,19 @@ def draw(generator: Generator, code: Tensor, own: Tensor | None = None, mine: fl
 def refine(
     generator: Generator,
     photo: Tensor,
-    first: Tensor,
+    first: Tensor | tuple[Tensor, Tensor],
     effort: Effort | None = None,
     distance: nn.Module | None = None,
     report: Callable[[float], None] | None = None,
 ) -> Refined:
-    """A code of ``photo`` (1 x 3 x S x S), from a first guess (1 x width); a frame's guess is the frame before's code."""
+    """A code of ``photo`` (1 x 3 x S x S), from a first guess (1 x width); a frame's guess is the frame before's code and
+    what its layers added (1 x layers x width)."""
     wanted = effort or Effort()
     frozen = [parameter.requires_grad for parameter in generator.parameters()]
     generator.requires_grad_(False)
-    code = first.detach().clone().requires_grad_()
-    own = torch.zeros(1, generator.config.layer_count, generator.config.code_width, device=first.device)
-    own.requires_grad_()
+    nothing = torch.zeros(1, generator.config.layer_count, generator.config.code_width, device=photo.device)
+    guess, added = first if isinstance(first, tuple) else (first, nothing)
+    code, own = (one.detach().clone().requires_grad_() for one in (guess, added))
     try:
         with torch.enable_grad():
             for stage, (moved, steps) in enumerate(((code, wanted.code_steps), (own, wanted.own_steps))):

@@ -31,6 +31,13 @@ PORTRAIT_ROOM = 2.2
 """Side of a portrait over its landmarks' extent, as the engine frames faces on average."""
 PORTRAIT_RISE = 0.07
 """How much of that side the portrait's middle lies above the landmarks' middle."""
+PURPOSES = {
+    "generator": "which draws faces",
+    "inverter": "which finds the code of a photo",
+    "editor": "which moves a code by a text",
+    "captioner": "which describes faces",
+    "speech": "which hears Chinese",
+}
 Numbers = npt.NDArray[np.float32]
 
 
@@ -58,11 +65,13 @@ class Predictor:
     ) -> None:
         """``modules``: generator, and of encoder, words, fusion, captioner and distance those that are there."""
         self._modules, self.config, self._reader, self.cards = modules, config, reader, cards
+        self.roots: tuple[Path, ...] = ()
+        """Where weights were looked for."""
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Predictor:
         """The networks in service. Only the generator must be there; what lacks is told when it is asked for."""
-        found = checkpoints.find(cls.system, "generator", roots)
+        found = find_weights("generator", roots)
         config = Config.read(found.card.config)
         modules: dict[str, Any] = {"generator": _fill(make_generator(config), found, "generator")}
         cards = {"generator": found}
@@ -91,20 +100,33 @@ class Predictor:
             reader = FaceReader.load(roots)
         except CheckpointMissing:
             reader = None
-        return cls(modules, config, reader, cards)
+        predictor = cls(modules, config, reader, cards)
+        predictor.roots = tuple(roots)
+        return predictor
 
     def _need(self, key: str, recipe: str) -> Any:
         if key not in self._modules:
-            raise CheckpointMissing(
-                f"There are no weights for textedit {recipe}; train them with: training textedit {recipe}."
-            )
+            find_weights(recipe, self.roots)  # a sentence with the way to train them
+            raise CheckpointMissing(f"The weights of textedit {recipe} came after the others were loaded; ask again.")
         return self._modules[key]
+
+    def need(self, *recipes: str) -> None:
+        """A sentence where weights of these recipes are missing, before any work is done."""
+        for recipe, keys in (
+            ("inverter", ("encoder",)),
+            ("editor", ("words", "fusion")),
+            ("captioner", ("captioner",)),
+        ):
+            for key in keys if recipe in recipes else ():
+                self._need(key, recipe)
 
     def frame(self, photo: Pixels, before: Face | None = None) -> tuple[Pixels, align.Square]:
         """The portrait in a photo, as large as the generator draws, and where it was; no face is ``NoFace``."""
         check_pixels(photo)
         if self._reader is None:
-            raise CheckpointMissing("There are no weights for face finding; train them with: training face finder.")
+            raise CheckpointMissing(
+                "There are no weights for finding faces. Train them: python -m training face finder"
+            )
         face = self._reader.follow(photo, before) if before is not None else None
         return frame_face(photo, face or self._reader.find_one(photo), self.config.size)
 
@@ -117,9 +139,14 @@ class Predictor:
     ) -> LatentCode:
         """The code of a framed portrait. ``start``: the code of the frame before, for video."""
         picture = to_tensor(portrait)
-        first = self._need("encoder", "inverter")(picture) if start is None else torch.from_numpy(start.code)[None]
         if picture.shape[2] != self.config.size:
             raise ValueError(f"A portrait is {self.config.size} pixels a side (see frame), not {picture.shape[2]}.")
+        first: Tensor | tuple[Tensor, Tensor]
+        if start is None:
+            first = self._need("encoder", "inverter")(picture)
+        else:
+            first = torch.from_numpy(start.code)[None]
+            first = first if start.own is None else (first, torch.from_numpy(start.own)[None])
         found = invert.refine(self._modules["generator"], picture, first, effort, self._modules.get("distance"), report)
         return LatentCode(_numbers(found.code), _numbers(found.own), difference=found.difference)
 
@@ -152,6 +179,18 @@ class Predictor:
         """Somebody who does not exist, from N(0, I); ``calm`` below 1 keeps to the ordinary."""
         draws = torch.randn(self.config.generator.code_width, generator=torch.Generator().manual_seed(seed))
         return LatentCode((draws * calm).numpy().astype(np.float32))
+
+
+def find_weights(recipe: str, roots: Sequence[Path]) -> Found:
+    """Weights in service, or a sentence that says which are missing and how to train them."""
+    try:
+        return checkpoints.find(Predictor.system, recipe, roots)
+    except CheckpointMissing as error:
+        out = f" --out {roots[0] / Predictor.system / recipe}" if roots else ""
+        raise CheckpointMissing(
+            f"There are no weights for textedit {recipe}, {PURPOSES[recipe]}. "
+            f"Train them: python -m training textedit {recipe}{out}"
+        ) from error
 
 
 def frame_face(photo: Pixels, face: Face, size: int) -> tuple[Pixels, align.Square]:

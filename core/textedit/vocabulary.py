@@ -42,6 +42,22 @@ def number_words(text: str, most: int = LONGEST) -> list[int]:
     return numbers[:most]
 
 
+def cut_behind(text: str, most: int = LONGEST) -> int:
+    """How many characters of a text hold ``most`` words: whole clauses, or as much as fits of a first one that is longer."""
+    kept = 0
+    for found in _CLAUSES.finditer(text + ","):
+        if len(number_words(text[: found.start()], most + 1)) > most:
+            break
+        kept = min(found.end(), len(text))
+    if kept or len(number_words(text, most + 1)) <= most:
+        return kept or len(text)
+    low, high = 0, len(text)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if len(number_words(text[:middle], most + 1)) <= most else (low, middle)
+    return low
+
+
 def read_numbers(numbers: Iterable[int], language: Language) -> str:
     """Numbers as a sentence, up to ``<end>``."""
     words = load_words()

@@ -14,6 +14,7 @@ from core.engine.attributes import ATTRIBUTES, INDEX
 from core.engine.parser import Parsed, parse
 from core.engine.wishes import Wish
 from core.engine.wordings import Language
+from core.textedit.vocabulary import LONGEST, cut_behind
 
 LONGEST_TEXT = 600
 """Characters that are read."""
@@ -119,7 +120,7 @@ class Understood:
 
 def understand(text: str) -> Understood:
     """Wishes, commands and everything that was not understood."""
-    read = text[:LONGEST_TEXT]
+    read = text[: min(LONGEST_TEXT, cut_behind(text[:LONGEST_TEXT], LONGEST))]
     commands: list[Command] = []
     left = list(read)
     for clause in _CLAUSE.finditer(read):
@@ -134,11 +135,9 @@ def understand(text: str) -> Understood:
     chips = [Chip("command", *_name_command(command), command.text) for command in commands] + list_chips(
         parsed, wanted
     )
-    if len(text) > LONGEST_TEXT:
-        rest = len(text) - LONGEST_TEXT
-        chips.append(
-            Chip("left_out", f"{rest} more characters left out", f"后面 {rest} 个字没有读", text[LONGEST_TEXT:])
-        )
+    if len(text) > len(read):
+        rest = len(text) - len(read)
+        chips.append(Chip("left_out", f"{rest} more characters left out", f"后面 {rest} 个字没有读", text[len(read) :]))
     return Understood(wanted.strip(), parsed.wishes, tuple(commands), tuple(chips), parsed.contradictions)
 
 
