@@ -262,6 +262,12 @@ def gate(candidate: Card, serving: Found | None) -> None:
         )
 
 
+def version_of(card: Card) -> str:
+    """What a saved result is called once it serves: its step and a digest of its weights."""
+    digest = hashlib.sha256("".join(shard.sha256 for shard in card.shards).encode()).hexdigest()[:12]
+    return f"{card.step:07d}-{digest}"
+
+
 def publish(folder: Path, root: Path, roots: Sequence[Path]) -> Found:
     """A run's result becomes the version in service on ``root``, if it is no worse than what ``roots`` serve now."""
     card = read_card(folder)
@@ -271,8 +277,7 @@ def publish(folder: Path, root: Path, roots: Sequence[Path]) -> Found:
         serving = None
     gate(card, serving)
     load(Found(folder, card, folder))  # a cut or altered shard is found before anything is touched
-    digest = hashlib.sha256("".join(shard.sha256 for shard in card.shards).encode()).hexdigest()[:12]
-    version = f"{card.step:07d}-{digest}"
+    version = version_of(card)
     shelf = root / card.subject / card.name
     target = shelf / "versions" / version
     incoming = target.with_name(f".{version}.incoming")

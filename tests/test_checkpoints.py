@@ -137,6 +137,7 @@ def test_only_weights_that_are_no_worse_ship_and_older_scores_do_not_stay(tmp_pa
     shipped = Found(folder, checkpoints.read_card(folder), root)
     assert shipped.card.scores == {}
     assert shipped.card.notes == "by hand"
+    assert shipped.card.version == checkpoints.publish(better, tmp_path / "home", [tmp_path / "home"]).card.version
     assert torch.allclose(checkpoints.load(shipped)["net"]["weight"], torch.full((4, 3), 0.25), atol=1e-3)
     with pytest.raises(BadRequest, match="Not published"):
         ship(result(tmp_path / "worse", 0.7, step=2), root, "fp16", "")

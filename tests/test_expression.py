@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny_expression import put_weights
 
+from core import checkpoints
 from core.camera import look_at
 from core.engine.controllers import INDEX, NAMES, PARTS, from_arkit, places, to_arkit
 from core.engine.head import load_head, rotation
@@ -21,7 +24,7 @@ from core.expression.rig import LIDS, OPPOSITES, Posing, Smoothed, pose, settle,
 from core.expression.tracks import BadTrack, Track
 from core.expression.turn import turn_of
 from training.recipes.expression import make_converter_recipe, make_regressor_recipe
-from training.spec import RunSpec
+from training.spec import BadRequest, RunSpec
 
 RNG = np.random.default_rng(5)
 
@@ -176,13 +179,35 @@ def test_the_converter_and_the_regressor_take_a_step_on_live_people() -> None:
     recipe = make_converter_recipe(request)
     batch = recipe.batch(1, 2, 0)
     losses = recipe.losses(recipe.phases[0], batch, 1)
-    assert set(losses) == {"paired", "virtual", "photo", "controllers", "points"}
+    assert set(losses) == {"paired", "virtual", "photo", "motion", "squares", "points"}
+    assert set(recipe.losses(recipe.phases[0], recipe.batch(0, 2, 0), 0)) == {"photo", "motion", "squares", "points"}
     torch.stack(list(losses.values())).sum().backward()
     moved = {name for name, module in recipe.modules.items() if any(p.grad is not None for p in module.parameters())}
     assert moved == {"encoder", "fen", "photo", "aid"}  # step 1 is the second character's
     other = make_regressor_recipe(replace(request, recipe="regressor", options={"batch": 2, "character": "fen"}))
     assert other.name == "regressor_fen"
     seen = other.batch(0, 2, 0)
-    assert torch.isfinite(other.losses(other.phases[0], seen, 0)["controllers"])
+    assert all(torch.isfinite(term) for term in other.losses(other.phases[0], seen, 0).values())
     again = make_regressor_recipe(replace(request, recipe="regressor", options={"batch": 2, "character": "fen"}))
     assert torch.equal(again.batch(0, 2, 0)["pictures"], seen["pictures"])
+
+
+def test_a_converter_is_told_what_a_regressor_reads_in_its_pictures(tmp_path: Path) -> None:
+    put_weights(tmp_path)
+    folder = tmp_path / "weights" / "expression" / "regressor_fen"
+    request = RunSpec(
+        subject="expression", recipe="converter", preset="tiny", steps=4,
+        options={"batch": 2, "look": 0, "readers": {"fen": str(folder)}},
+    )  # fmt: skip
+    recipe = make_converter_recipe(request)
+    assert "read" not in recipe.losses(recipe.phases[0], recipe.batch(0, 2, 0), 0)  # the first character has no reader
+    told = recipe.losses(recipe.phases[0], recipe.batch(1, 2, 0), 1)["read"]
+    told.backward()
+    assert all(p.grad is not None for p in recipe.modules["fen"].parameters())
+    assert next(recipe.modules["encoder"].parameters()).grad is not None
+    assert next(recipe.modules["photo"].parameters()).grad is None
+    with pytest.raises(BadRequest, match="by character"):
+        make_converter_recipe(replace(request, options={**request.options, "readers": {"rex": str(folder)}}))
+    large = {**asdict(ConverterConfig.tiny()), "size": 64}
+    with pytest.raises(checkpoints.CheckpointMismatch, match="reads 32 px"):
+        make_converter_recipe(replace(request, options={**request.options, "config": large}))

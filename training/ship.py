@@ -31,7 +31,9 @@ def ship(result: Path, root: Path, precision: str, notes: str) -> Path:
             except checkpoints.NotBetter as error:
                 raise BadRequest(str(error)) from error
     weights = checkpoints.load(checkpoints.Found(result, card, result))
-    fresh = replace(card, scores={}, baselines={}, worst_group={}, notes=notes or card.notes)
+    fresh = replace(
+        card, version=checkpoints.version_of(card), scores={}, baselines={}, worst_group={}, notes=notes or card.notes
+    )
     checkpoints.save(folder, fresh, weights, precision)
     return folder
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from core import checkpoints
 from core.engine.controllers import NAMES, PARTS, places
 from core.expression.config import ConverterConfig, RegressorConfig
 from core.expression.losses import (
@@ -23,6 +22,7 @@ from core.expression.networks import Decoder, Regressor, make_converter
 from core.face.config import LANDMARKS
 from core.image import contact_sheet, to_pixels
 from training.expression_data import ExpressionData, Pairs, draw_virtual
+from training.expression_networks import load_converter, load_readers, run_all
 from training.face_data import spoil
 from training.own_frames import read_own
 from training.recipe import Phase
@@ -58,6 +58,8 @@ class ConverterRecipe:
 
     A head that reads landmarks and controllers from the encoder's features learns along and is thrown away: it makes the
     encoder look at what moves. For the first share ``look`` of the steps only people are read and redrawn, no character.
+    With ``readers`` (character -> a regressor's checkpoint) what is drawn should also be read as what it shows: a lip that is
+    moved too little costs few pixels, but much motion.
     """
 
     subject, name, round_size = "expression", "converter", 10_000
@@ -72,7 +74,9 @@ class ConverterRecipe:
         self.published = tuple(self.modules)
         channels = self.config.width * 8
         told = len(NAMES) + 2 * LANDMARKS
-        self.modules["aid"] = nn.Sequential(nn.Flatten(), nn.Linear(channels * (self.config.size // 32) ** 2, told))
+        last = nn.Linear(channels * (self.config.size // 32) ** 2, told)
+        nn.init.zeros_(last.weight)
+        self.modules["aid"] = nn.Sequential(nn.Flatten(), last)
         self.averaged = dict.fromkeys(self.modules, 4_000.0)
         self.batch_size = int(request.options.get("batch", 32 if request.preset != "full" else 64))
         steps, rate = request.steps, float(request.options.get("rate", 4e-4))
@@ -82,6 +86,7 @@ class ConverterRecipe:
         )
         self.sources = dict(SOURCES)
         self.data = _data(request, self.config.size)
+        self._readers = load_readers(request, self.config)
         self._weights = self._look_at_characters()
         self._validation: tuple[Pairs, dict[str, Tensor]] | None = None
 
@@ -126,8 +131,8 @@ class ConverterRecipe:
         apart = told[:, len(NAMES) :].view(count, LANDMARKS, 2) - batch["points"]
         terms = {
             "photo": 0.5 * weighted_difference(photo, batch["clean"]),
-            "motion": motion_error(0.1 * told[:, : len(NAMES)], batch["controllers"]),
-            "squares": 2.0 * squared_motion_error(0.1 * told[:, : len(NAMES)], batch["controllers"]),
+            "motion": motion_error(told[:, : len(NAMES)], batch["controllers"]),
+            "squares": 2.0 * squared_motion_error(told[:, : len(NAMES)], batch["controllers"]),
             "points": apart.square().sum(2).add(1e-6).sqrt().mean(),
         }
         if not len(truth):
@@ -137,30 +142,33 @@ class ConverterRecipe:
         virtual = self.modules[name](torch.cat((features[:count][~batch["mirrored"]], features[count:])))
         terms["paired"] = 2.0 * weighted_difference(virtual[: len(truth)], truth, weight)
         terms["virtual"] = 0.5 * weighted_difference(virtual[len(truth) :], alone, weight)
+        if name in self._readers:
+            read, true = self._readers[name](virtual[: len(truth)]), batch["controllers"][~batch["mirrored"]]
+            terms["read"] = 2.0 * motion_error(read, true) + 2.0 * squared_motion_error(read, true)
         return terms
 
     def measure(self) -> dict[str, float]:
         """How far drawn characters are from true ones; do nothing: the character at rest."""
         pairs, truth = self._held_back()
-        features = _run(self.modules["encoder"], pairs.photos)
+        features = run_all(self.modules["encoder"], pairs.photos)
         rest = self.data.virtual_at_rest(self.config.characters)
         scores: dict[str, float] = {}
         for name in self.config.characters:
-            drawn = _run(self.modules[name], features)
+            drawn = run_all(self.modules[name], features)
             scores[f"difference_{name}"] = float((drawn - truth[name]).abs().mean() * 127.5)
             scores[f"rest_{name}"] = float((rest[name] - truth[name]).abs().mean() * 127.5)
-        told = _run(self.modules["aid"], features)[:, : len(NAMES)]
-        scores["motion_left"] = float(motion_error(0.1 * told, pairs.controllers))
+        told = run_all(self.modules["aid"], features)[:, : len(NAMES)]
+        scores["motion_left"] = float(motion_error(told, pairs.controllers))
         mean = sum(scores[f"difference_{name}"] for name in self.config.characters) / len(self.config.characters)
         return {"validation": mean, **scores}
 
     def preview(self) -> Pixels:
         """People, what is drawn of each side, and the truth."""
         pairs, truth = self._held_back()
-        features = _run(self.modules["encoder"], pairs.photos[:SHOWN])
-        rows = [pairs.photos[:SHOWN], _run(self.modules[self.config.sources[0]], features)]
+        features = run_all(self.modules["encoder"], pairs.photos[:SHOWN])
+        rows = [pairs.photos[:SHOWN], run_all(self.modules[self.config.sources[0]], features)]
         for name in self.config.characters:
-            rows += [_run(self.modules[name], features), truth[name][:SHOWN]]
+            rows += [run_all(self.modules[name], features), truth[name][:SHOWN]]
         return contact_sheet([pixels for row in rows for pixels in to_pixels(row)], SHOWN)
 
     def _held_back(self) -> tuple[Pairs, dict[str, Tensor]]:
@@ -197,7 +205,7 @@ class RegressorRecipe:
         )
         self.sources = dict(SOURCES)
         self.data = _data(request, self.config.size)
-        self._converter = _load_converter(request.options.get("converter"), self.config)
+        self._converter = load_converter(request.options.get("converter"), self.config)
         self._validation: tuple[Tensor, Tensor] | None = None
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
@@ -217,7 +225,7 @@ class RegressorRecipe:
         )
         if self._converter is not None and pairs is not None:
             kept = len(pictures) // 2
-            pictures = torch.cat((pictures[:kept], _run(self._converter, pairs.photos[kept:])))
+            pictures = torch.cat((pictures[:kept], run_all(self._converter, pairs.photos[kept:])))
         whole = {"pictures": pictures, "controllers": controllers}
         return {key: value[part * size : part * size + size] for key, value in whole.items()}
 
@@ -234,7 +242,7 @@ class RegressorRecipe:
     def measure(self) -> dict[str, float]:
         """Motion left, beside that of saying nothing moves, and the error of each part's controllers."""
         moved, pictures = self._held_back()
-        read = _run(self.modules["regressor"], pictures)
+        read = run_all(self.modules["regressor"], pictures)
         scores = {part: float((read - moved)[:, places(part)].square().mean().sqrt()) for part in PARTS}
         still = float(motion_error(torch.zeros_like(moved), moved))
         return {"validation": float(motion_error(read, moved)), "still": still, **scores}
@@ -242,7 +250,7 @@ class RegressorRecipe:
     def preview(self) -> Pixels:
         """Virtual pictures above the character with the controllers that were read from them."""
         shown = self._held_back()[1][:SHOWN]
-        again = draw_virtual(self.config.character, _run(self.modules["regressor"], shown), self.config.size)
+        again = draw_virtual(self.config.character, run_all(self.modules["regressor"], shown), self.config.size)
         return contact_sheet([*to_pixels(shown), *to_pixels(again)], SHOWN)
 
     def _held_back(self) -> tuple[Tensor, Tensor]:
@@ -255,28 +263,6 @@ def _check_loss(asked: object) -> str:
     if asked not in ("motion", "parts", "whole"):
         raise BadRequest(f"The regressor's loss is motion, parts or whole, not {asked!r}.")
     return str(asked)
-
-
-def _load_converter(folder: object, config: RegressorConfig) -> nn.Module | None:
-    """Encoder and this character's decoder of a checkpoint, frozen."""
-    if folder is None:
-        return None
-    path = Path(str(folder))
-    card = checkpoints.read_card(path)
-    shape = ConverterConfig(**card.config)
-    if shape.size != config.size:
-        raise checkpoints.CheckpointMismatch(f"{path} draws {shape.size} px, this regressor reads {config.size} px.")
-    modules = make_converter(shape)
-    weights = checkpoints.load(checkpoints.Found(path, card, path), ("encoder", config.character))
-    for name in ("encoder", config.character):
-        checkpoints.fill(modules[name], weights[name], f"{path} ({name})")
-    return nn.Sequential(modules["encoder"], modules[config.character]).eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def _run(network: nn.Module, pictures: Tensor) -> Tensor:
-    device = next(network.parameters()).device
-    return torch.cat([network(part.to(device)).float().cpu() for part in pictures.split(32)])
 
 
 def make_converter_recipe(request: RunSpec) -> ConverterRecipe:
@@ -358,7 +344,7 @@ class PersonalRecipe:
 
     def measure(self) -> dict[str, float]:
         """How far the person redrawn is from held-back frames; do nothing: the mean of the frames learned from."""
-        drawn = _run(self.modules[self.source], _run(self.modules["encoder"], self.back))
+        drawn = run_all(self.modules[self.source], run_all(self.modules["encoder"], self.back))
         mean = self.own.mean(0, keepdim=True)
         return {
             "validation": float((drawn - self.back).abs().mean() * 127.5),
@@ -368,8 +354,8 @@ class PersonalRecipe:
     def preview(self) -> Pixels:
         """Held-back frames, redrawn, and as each character."""
         shown = self.back[:SHOWN]
-        features = _run(self.modules["encoder"], shown)
-        rows = [shown, *(_run(self.modules[name], features) for name in (self.source, *self.config.characters))]
+        features = run_all(self.modules["encoder"], shown)
+        rows = [shown, *(run_all(self.modules[name], features) for name in (self.source, *self.config.characters))]
         return contact_sheet([pixels for row in rows for pixels in to_pixels(row)], len(shown))
 
 
