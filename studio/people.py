@@ -15,7 +15,17 @@ from pathlib import Path
 from sqlalchemy import delete, select
 
 from studio.settings import Settings
-from studio.store import LOCAL_PROFILE, ConsentRow, JobRow, MediaRow, ProfileRow, RunRow, SessionRow, Store
+from studio.store import (
+    LOCAL_PROFILE,
+    AnnotationRow,
+    ConsentRow,
+    JobRow,
+    MediaRow,
+    ProfileRow,
+    RunRow,
+    SessionRow,
+    Store,
+)  # fmt: skip
 
 SESSION_SECONDS = 30 * 24 * 3600
 TRIES, TRY_SECONDS = 8, 300
@@ -117,7 +127,7 @@ class People:
         own = self.folder(profile)
         with self._store.change() as session:
             runs = list(session.scalars(select(RunRow.folder).where(RunRow.profile == profile)))
-            for table in (ConsentRow, MediaRow, JobRow, RunRow):
+            for table in (AnnotationRow, ConsentRow, MediaRow, JobRow, RunRow):
                 session.execute(delete(table).where(table.profile == profile))
             if profile != LOCAL_PROFILE:
                 session.execute(delete(ProfileRow).where(ProfileRow.name == profile))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from studio.annotations import Annotations
 from studio.jobs import Jobs
 from studio.media import Media
 from studio.models import Models
@@ -23,6 +24,7 @@ class Services:
     store: Store
     people: People
     media: Media
+    annotations: Annotations
     models: Models
     jobs: Jobs
     runs: Runs
@@ -42,6 +44,7 @@ class Services:
             store=store,
             people=people,
             media=Media(settings, store, people),
+            annotations=Annotations(store),
             models=Models(),
             jobs=Jobs(store),
             runs=Runs(settings, store, people),

@@ -76,6 +76,21 @@ class ConsentRow(Row):
     given: Mapped[float] = mapped_column(default=time.time)
 
 
+class AnnotationRow(Row):
+    """What a person says a picture shows, beside what was suggested to them."""
+
+    __tablename__ = "annotations"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[str] = mapped_column(ForeignKey("profiles.name", ondelete="CASCADE"))
+    medium: Mapped[str] = mapped_column(ForeignKey("media.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    label: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    suggestion: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    suggested_by: Mapped[str] = mapped_column(default="")
+    created: Mapped[float] = mapped_column(default=time.time)
+    __table_args__ = (Index("annotations_of_profile", "profile", "kind", "created"),)
+
+
 class JobRow(Row):
     """A piece of work over about a second."""
 
@@ -114,7 +129,11 @@ def _first_version(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first_version,)
+def _add_annotations(connection: Connection) -> None:
+    Row.metadata.create_all(connection, [Row.metadata.tables["annotations"]])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first_version, _add_annotations)
 """Step n brings a database of version n to n + 1. A released step is never changed."""
 
 

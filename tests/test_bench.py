@@ -38,5 +38,9 @@ def test_rows_are_chosen_by_name_and_unknown_ones_are_named(monkeypatch):
     assert bench(["a_ratio"])["scores"] == {"a_ratio": 2.0}
     assert bench(["c_per_second"])["scores"] == {"c_per_second": 5.0}
     assert set(bench()["scores"]) == {"a_ratio", "b_ratio", "c_per_second", "d_fps", "d_part_ms"}
+    monkeypatch.setattr(speeds, "GROUPS", {"d_fps": lambda: {"d_fps": "No weights.", "d_part_ms": 7.0}})
+    report = bench(["d_fps"])
+    assert report["scores"] == {"d_fps": None, "d_part_ms": 7.0}
+    assert report["notes"] == {"d_fps": "No weights."}
     with pytest.raises(ValueError, match="no speed row c_ratio"):
         bench(["c_ratio"])

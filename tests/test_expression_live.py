@@ -21,11 +21,13 @@ from core.expression import tracks
 from core.expression.performance import perform
 from core.expression.predict import Predictor
 from core.image import NotAPicture
-from pages.expression import PAGE, addresses, handlers
+from pages.expression import PAGE, addresses, handlers, meshes
 from pages.expression.addresses import ROOT, Slot, attach
 from pages.expression.live import Desk, read_frame, read_wanted
+from pages.expression.stream import on_stream
 from pages.expression.takes import pack
 from studio.guard import Guard
+from studio.language import speak
 from studio.services import Services
 from studio.settings import Settings
 from training.spec import BadRequest
@@ -198,6 +200,62 @@ def test_the_socket_says_which_weights_are_missing_and_still_draws_poses(tmp_pat
         opened.close()
 
 
+def test_frames_that_come_one_by_one_are_read_too_and_say_why_they_are_not(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    say, scene = speak("en"), ("fen", "teal", "warm")
+    desk = make_desk(predictor)
+    drawn, numbers = on_stream(desk, draw_person(), scene, say)
+    assert drawn is not None
+    assert drawn.std() > 10
+    assert numbers.count("data-name=") == 8
+    held, said = on_stream(desk, np.zeros((192, 192, 3), np.uint8), scene, say)
+    assert "black" in said
+    assert held is not None
+    assert np.array_equal(held, drawn)  # the pose is held
+    bare = Services.open(Settings(home=tmp_path / "bare", shipped=tmp_path / "nothing"), (PAGE,))
+    try:
+        without = Desk(lambda: handlers.Predictor.load(bare.people.weight_roots("local")), threading.Lock())
+        assert on_stream(without, draw_person(), scene, say)[0] is None
+        assert "weights" in on_stream(without, draw_person(), scene, say)[1]
+    finally:
+        bare.close()
+
+
+def test_the_plain_mesh_moves_by_the_same_amounts_as_the_engine_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from core.engine.characters import load_character
+
+    character = load_character("juno")
+    pose = torch.zeros(1, len(NAMES))
+    pose[0, INDEX["jaw_open"]] = 1.0
+    posed = character.vertices(pose)[0]
+    alone = torch.zeros(len(NAMES), *posed.shape)  # one controller of 130: all of them take long
+    alone[INDEX["jaw_open"]] = posed - character.vertices(torch.zeros_like(pose))[0]
+    monkeypatch.setattr(meshes, "morph_displacements", lambda _: (alone, alone))
+    meshes.write_mesh("juno", tmp_path / "juno.mesh")
+    content = (tmp_path / "juno.mesh").read_bytes()
+    length = int.from_bytes(content[:4], "little")
+    told = json.loads(content[4 : 4 + length])
+    at, arrays = 4 + length, {}
+    for name, kind, size in told["arrays"]:
+        arrays[name] = np.frombuffer(content, kind, size, at)
+        at += -(-arrays[name].nbytes // 4) * 4
+    assert at == len(content)
+    row = INDEX["jaw_open"]
+    first = sum(told["counts"][:row])
+    part = slice(first, first + told["counts"][row])
+    moved = arrays["rest"].reshape(-1, 3).copy()
+    moved[arrays["places"][part]] += arrays["moves"].reshape(-1, 3)[part] * np.float32(told["step"])
+    used = np.unique(character.triangles[character.front].numpy())
+    assert np.abs(moved - posed.numpy()[used]).max() < 5e-5
+    assert arrays["triangles"].max() == len(used) - 1
+    assert len(arrays["colours"]) == 3 * len(used)
+
+
 def test_without_signing_in_nothing_of_the_page_answers(home: Path) -> None:
     opened = Services.open(Settings(home=home, password="long enough"), (PAGE,))
     try:
@@ -244,7 +302,9 @@ def test_modules_come_only_from_our_scripts_and_three_with_bare_names_resolved(s
         assert f'from "{ROOT}/modules/three/examples/jsm/controls/OrbitControls.js"' in rig
         for path in ("../words/interface.en.json", "three/../../secret.js", "package.json", "nothing.js"):
             assert client.get(f"{ROOT}/modules/{path}").status_code == 404
-        assert client.get(ROOT + "/characters/nobody.glb").status_code == 404
+        for name in ("nobody.glb", "juno.obj"):
+            assert client.get(f"{ROOT}/characters/{name}").status_code == 404
+        assert b"Plotly" in client.get(ROOT + "/plotly.js").content
 
 
 def test_a_characters_file_is_made_once_and_made_anew_when_its_code_changes(

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import select
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,95 @@ def test_a_refused_camera_is_a_sentence_and_a_made_up_face_still_drives(studio: 
         page.locator("[data-example]").first.click()
         wait_until(lambda: read_answers(page) > 3, 60, "the example drives")
         assert said(page) == "playing"
+        assert outside == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)  # as above
+def test_a_frame_is_put_right_and_a_guided_clip_says_how_each_part_fares(studio: Served, camera: Path) -> None:
+    with browser_page(camera, permissions=["camera"], viewport={"width": 1280, "height": 1400}) as (page, outside):
+        open_live(page, studio)
+        page.locator("[data-at=correct]").click()
+        assert said(page) == "correct_none"
+        page.locator("[data-at=start]").click()
+        wait_until(lambda: read_answers(page) > 3, 120, "frames are read")
+        page.locator("[data-at=correct]").click()
+        page.locator(".row[data-name=mouth_smile_left] input").fill("0.8")
+        shoot(page, "expression-correct")
+        page.locator(".correction .keep").click()
+        wait_until(lambda: said(page) == "mistake", 20, "consent is asked for")
+        page.locator(".correction input").check()
+        page.locator(".correction .keep").click()
+        wait_until(lambda: said(page) == "correct_kept", 20, "the correction is kept")
+        before = read_answers(page)
+        wait_until(lambda: read_answers(page) > before + 2, 120, "live goes on")
+        assert page.evaluate("Object.keys(document.querySelector('likeness-live').board.hand)") == []
+
+        page.locator("[data-at=guided]").click()
+        wait_until(lambda: said(page) == "guide_done", 300, "the guided clip is over")
+        assert page.locator("[data-at=channels] tbody[data-part]").count() == 9
+        assert page.locator("[data-at=channels] .more tr").count() == 130
+        assert len(page.evaluate("document.querySelector('likeness-live').neutral")) == 130
+        shoot(page, "expression-health")
+        assert outside == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_numbers_reach_a_listener_only_while_live_and_only_when_asked(studio: Served, camera: Path) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener,
+        browser_page(camera, permissions=["camera"]) as (page, _),
+    ):
+        listener.bind(("127.0.0.1", 0))
+        listener.setblocking(False)
+        open_live(page, studio)
+        page.locator("[data-at=start]").click()
+        wait_until(lambda: read_answers(page) > 3, 120, "frames are read")
+        page.locator(".sending summary").click()
+        row = page.locator(".sender[data-kind=live_link]")
+        row.locator(".port").fill(str(listener.getsockname()[1]))
+        assert not select.select([listener], [], [], 0)[0]
+        row.locator("input[type=checkbox]").check()
+        wait_until(lambda: bool(select.select([listener], [], [], 0)[0]), 60, "a packet comes")
+        assert listener.recv(2000)[:1] == b"\x06"
+        row.locator(".host").fill("no such machine")
+        row.locator(".host").press("Tab")
+        wait_until(lambda: "no machine" in row.locator(".told").inner_text(), 30, "the address is refused")
+        assert not row.locator("input[type=checkbox]").is_checked()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_without_three_plotly_moves_the_rig_and_says_so(studio: Served) -> None:
+    with browser_page() as (page, _):
+        page.route("**/modules/rig.js", lambda route: route.abort())
+        open_live(page, studio)
+        assert page.locator("[data-at=rig]").get_attribute("data-ready") == "plotly"
+        assert "Plotly" in page.locator("[data-at=rignote]").inner_text()
+        lowest = "Math.min(...document.querySelector('likeness-live [data-at=rig] .plot').data[0].z.slice(0, 9000))"
+        rest = page.evaluate(lowest)
+        page.evaluate("document.querySelector('likeness-live').rig.turn(0, 20, 0)")
+        wait_until(lambda: page.evaluate(lowest) != rest, 60, "the head turns")
+        shoot(page, "expression-plotly")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_where_the_socket_does_not_come_about_the_camera_is_read_frame_by_frame(studio: Served, camera: Path) -> None:
+    with browser_page(camera, permissions=["camera"]) as (page, outside):
+        page.add_init_script(
+            "const Plain = WebSocket; window.WebSocket = class extends Plain {"
+            " constructor(to, ...more) { super(to.includes('/live/') ? to + '-nowhere' : to, ...more) } }"
+        )
+        page.goto(f"{studio.address}/expression")
+        page.locator("#expression-stream.awake").wait_for(timeout=120_000)
+        assert said(page) == "stream"
+        page.locator("#expression-stream-camera button", has_text="Webcam").first.click()
+        page.locator("#expression-stream-camera button", has_text="Record").first.click()
+        page.locator("#expression-stream-numbers .numbers div").first.wait_for(timeout=300_000)
+        assert page.locator("#expression-stream-drawn img").get_attribute("src")
+        shoot(page, "expression-stream")
         assert outside == []
 
 

@@ -1,7 +1,12 @@
 // The live desk of the expression page: camera or clip left, the character's picture in the middle, the rig on the right.
 import { Link } from "/live/expression/modules/link.js";
+import { Correction } from "/live/expression/modules/correction.js";
+import { offerStream } from "/live/expression/modules/fallback.js";
+import { Guide } from "/live/expression/modules/guide.js";
 import { Board } from "/live/expression/modules/sliders.js";
 import { Recorder } from "/live/expression/modules/recorder.js";
+import { Senders } from "/live/expression/modules/senders.js";
+import { showTimes } from "/live/expression/modules/times.js";
 
 const ROOT = "/live/expression";
 const FRAME_WIDTH = 480;
@@ -22,13 +27,19 @@ class LikenessLive extends HTMLElement {
     this.board = new Board(this.find("board"), this.facts.parts, this.words);
     this.board.addEventListener("change", () => this.#steer());
     this.recorder = new Recorder(this.find("recorded"), ROOT, this.words);
+    this.correction = new Correction(this, ROOT, this.words);
+    this.guide = new Guide(this, this.facts, this.words);
     this.#wire();
     this.link = new Link(ROOT);
-    this.link.addEventListener("open", () => this.#settings());
-    this.link.addEventListener("lost", () => this.#say("offline"));
+    this.senders = new Senders(this, this.link, this.words);
+    this.link.addEventListener("open", () => {
+      this.#settings();
+      this.senders.again();
+    });
+    offerStream(this.link, (word) => this.#say(word));
     this.link.addEventListener("said", (event) => this.#hear(event.detail));
     this.link.addEventListener("answer", (event) => this.#take(event.detail));
-    this.clock = setInterval(() => this.#report(), 500);
+    this.clock = setInterval(() => showTimes(this), 500);
     await this.#openRig();
   }
 
@@ -45,6 +56,8 @@ class LikenessLive extends HTMLElement {
     click("start", () => (this.running ? this.#stop() : this.#camera()));
     click("neutral", () => this.link.tell({ type: "neutral" }));
     click("keep", () => this.#keep());
+    click("correct", () => this.guide.stop() || this.correction.start() || this.#say("correct_none"));
+    click("guided", () => (this.running && !this.held ? this.guide.start() : this.#say("guide_wants")));
     click("record", () => this.#record());
     click("reset", () => this.#reset());
     for (const button of this.querySelectorAll("[data-example]")) {
@@ -60,28 +73,38 @@ class LikenessLive extends HTMLElement {
     });
   }
 
+  // three.js moves the rig; where it is not installed Plotly does; where neither can, the server draws. Each says so.
   async #openRig() {
-    try {
-      if (!this.facts.three) throw new Error("three.js is not installed");
-      const { Rig } = await import(`${ROOT}/modules/rig.js`);
-      this.rig = new Rig(this.find("rig"));
-      await this.rig.open(`${ROOT}/characters/${this.find("character").value}.glb`);
-      this.#stage();
-      this.#move();
-      this.find("rig").dataset.ready = "three";
-    } catch (error) {
-      console.warn("The browser rig is not shown:", error.message);
-      this.rig = null;
-      this.find("rig").dataset.ready = "drawn";
-      this.find("rig").replaceChildren(document.createElement("img"));
-      this.find("rignote").textContent = this.words.no_rig;
-      this.#settings();
-      this.#pose();
+    const place = this.find("rig");
+    for (const [kind, module] of this.facts.three ? [["three", "rig"], ["plotly", "plotrig"]] : [["plotly", "plotrig"]]) {
+      try {
+        const { Rig } = await import(`${ROOT}/modules/${module}.js`);
+        this.rig = new Rig(place, ROOT);
+        await this.#openCharacter();
+        this.#stage();
+        this.#move();
+        this.find("rignote").textContent = kind === "three" ? "" : this.words.plotly_rig;
+        place.dataset.ready = kind;
+        return;
+      } catch (error) {
+        console.warn(`The ${kind} rig is not shown:`, error.message);
+        this.rig = null;
+        place.replaceChildren();
+      }
     }
+    place.dataset.ready = "drawn";
+    place.replaceChildren(document.createElement("img"));
+    this.find("rignote").textContent = this.words.no_rig;
+    this.#settings();
+    this.#pose();
+  }
+
+  #openCharacter() {
+    return this.rig.open(`${ROOT}/characters/${this.find("character").value}${this.rig.constructor.ending}`);
   }
 
   async #choose(name) {
-    if (name === "character" && this.rig) await this.rig.open(`${ROOT}/characters/${this.find(name).value}.glb`);
+    if (name === "character" && this.rig) await this.#openCharacter();
     if (this.rig) this.#stage();
     this.#settings();
     this.#move();
@@ -107,15 +130,41 @@ class LikenessLive extends HTMLElement {
   // A slider was moved: the rig follows at once, and the server hears of it with the browser's next frame.
   #steer() {
     const held = new Set(Object.keys(this.board.hand));
-    if (!this.running) this.values = this.names.map((name) => (held.has(name) ? this.board.hand[name] : 0));
+    if (this.correction.open) this.values = this.correction.open.values;
+    else if (!this.running) this.values = this.names.map((name) => (held.has(name) ? this.board.hand[name] : 0));
     this.values = this.board.lay(this.names, this.values);
+    if (this.correction.open) this.board.show(this.names, this.values, true);
     this.#move();
     if (this.told) return;
     this.told = requestAnimationFrame(() => {
       this.told = 0;
-      this.#settings();
-      if (!this.running) this.#pose();
+      if (!this.correction.open) this.#settings();
+      if (!this.running || this.correction.open) this.#pose();
     });
+  }
+
+  // The picture stands still and the sliders take its numbers, until they are put right.
+  hold(values, turn) {
+    this.video.pause();
+    this.held = true;
+    this.values = values;
+    this.turn = turn;
+    this.board.take({});
+    this.board.show(this.names, values, true);
+    this.#move();
+    this.#say("correct_how");
+  }
+
+  goOn(hand, word) {
+    this.held = false;
+    this.board.take(hand);
+    this.#settings();
+    if (this.running) this.video.play();
+    this.#say(word);
+  }
+
+  say(word, more) {
+    this.#say(word, more);
   }
 
   #move() {
@@ -173,6 +222,9 @@ class LikenessLive extends HTMLElement {
 
   #stop() {
     this.running = false;
+    this.guide.stop();
+    this.correction.leave();
+    this.correction.remember(null);
     this.classList.remove("running", "held");
     this.find("start").textContent = this.words.start;
     this.find("box").hidden = true;
@@ -192,7 +244,7 @@ class LikenessLive extends HTMLElement {
 
   #capture() {
     if (!this.running) return;
-    if (this.ready && !this.missing) {
+    if (this.ready && !this.missing && !this.held) {
       if (this.link.free && !this.packing) this.#pack();
       else this.link.skipped += 1;
     }
@@ -229,12 +281,19 @@ class LikenessLive extends HTMLElement {
       if (said.values) this.neutral = said.values;
       this.#settings();
       this.#say(said.values ? "neutral_taken" : "neutral_none");
-    } else if (said.type === "error") this.#say("mistake", said.say);
+    } else if (said.type === "health") {
+      this.neutral = said.neutral;
+      this.#settings();
+      this.guide.show(said);
+      this.#say("guide_done");
+    } else if (said.type === "sending") this.senders.hear(said);
+    else if (said.type === "error" && said.about === "send") this.senders.refuse(said.say);
+    else if (said.type === "error") this.#say("mistake", said.say);
   }
 
   #take(answer) {
     if (answer.type === "read") {
-      if (!this.running) return;
+      if (!this.running || this.held) return;
       this.values = this.board.lay(this.names, answer.values);
       this.turn = answer.turn;
       const began = performance.now();
@@ -244,6 +303,11 @@ class LikenessLive extends HTMLElement {
       if (answer.began) requestAnimationFrame(() => this.link.note("whole", performance.now() - answer.began));
       this.#frame(answer);
       this.recorder.add(this.values, this.turn);
+      this.senders.count(answer);
+      if (answer.state === "ok") {
+        this.correction.remember(answer.blob, this.values, this.turn);
+        this.guide.count();
+      }
       const held = HELD.includes(answer.state);
       if (held !== this.classList.contains("held") || (held && this.state !== answer.state)) {
         this.classList.toggle("held", held);
@@ -316,17 +380,6 @@ class LikenessLive extends HTMLElement {
     this.board.reset();
     this.rig?.look();
     this.#say("put_back");
-  }
-
-  #report() {
-    const found = this.link.percentiles;
-    const order = ["capture", "network", "decode", "find", "transfer", "draw", "encode", "server", "rig", "whole"];
-    const cells = order.filter((part) => found[part]).map((part) =>
-      `<tr><th>${this.words[`time_${part}`]}</th><td>${found[part][0].toFixed(1)}</td><td>${found[part][1].toFixed(1)}</td></tr>`);
-    this.find("times").innerHTML = cells.join("");
-    this.find("dropped").textContent = this.words.dropped.replace("#", String(this.link.skipped + this.link.dropped));
-    const whole = found.whole;
-    this.find("latency").textContent = whole && this.running ? this.words.latency.replace("#", whole[0].toFixed(0)).replace("#", whole[1].toFixed(0)) : "";
   }
 
   #say(word, more = "") {

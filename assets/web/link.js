@@ -40,7 +40,7 @@ export class Link extends EventTarget {
     new DataView(whole.buffer).setUint32(0, stamp);
     whole.set(new Uint8Array(content), 4);
     const at = performance.now();
-    this.flying.set(stamp, { began, at });
+    this.flying.set(stamp, { began, at, blob });
     this.note("capture", at - began);
     this.socket.send(whole);
   }
@@ -109,7 +109,7 @@ export class Link extends EventTarget {
     const picture = (from, size) => (size ? new Blob([new Uint8Array(data, from, size)], { type: "image/jpeg" }) : null);
     const virtual = picture(4 + length, said.virtual);
     const drawn = picture(4 + length + said.virtual, said.drawn);
-    this.#emit("answer", { ...said, began: sent?.began, pictures: { virtual, drawn } });
+    this.#emit("answer", { ...said, began: sent?.began, blob: sent?.blob, pictures: { virtual, drawn } });
   }
 
   #emit(name, detail) {

@@ -16,8 +16,10 @@ function drawsInSoftware() {
 }
 
 export class Rig {
+  static ending = ".glb";
+
   // element: where the picture goes; it is filled and followed when its size changes.
-  constructor(element, { ground = "#e3ddd3" } = {}) {
+  constructor(element, _root = "", { ground = "#e3ddd3" } = {}) {
     this.element = element;
     this.renderer = new THREE.WebGLRenderer({ antialias: !drawsInSoftware(), preserveDrawingBuffer: true });
     this.renderer.toneMapping = THREE.NeutralToneMapping;

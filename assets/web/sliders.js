@@ -12,14 +12,20 @@ export class Board extends EventTarget {
     for (const part of parts) element.append(this.#group(part));
   }
 
+  // The hand's values as they are given, in place of what it held.
+  take(hand) {
+    this.hand = { ...hand };
+    for (const [name, row] of this.rows) row.element.classList.toggle("held", name in this.hand);
+  }
+
   // What is shown: numbers in the order of names. What a hand holds stays as the hand has it.
-  show(names, values) {
+  show(names, values, all = false) {
     const open = new Set(this.groups.filter((group) => group.details.open).map((group) => group.name));
     names.forEach((name, at) => {
       const row = this.rows.get(name);
-      if (!row || Math.abs(row.value - values[at]) < 0.004) return;
+      if (!row || (!all && Math.abs(row.value - values[at]) < 0.004)) return;
       row.value = values[at];
-      if (!open.has(row.part)) return;
+      if (!all && !open.has(row.part)) return;
       this.#draw(row);
     });
     for (const group of this.groups) {
@@ -114,7 +120,7 @@ export class Board extends EventTarget {
     free.addEventListener("click", () => {
       delete this.hand[controller.name];
       element.classList.remove("held");
-      row.value = 0;
+      row.value = 0; // what was read comes with the next answer
       this.#draw(row);
       this.#changed();
     });

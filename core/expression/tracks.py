@@ -132,18 +132,21 @@ def read_json(text: str) -> Track:
 def write_live_link(track: Track, frames_per_second: float = 60.0) -> str:
     """As recordings of a phone's face capture are: time code, 52 shapes, head and eyes."""
     even = track.resample(frames_per_second)
-    shapes = to_arkit(torch.from_numpy(even.controllers)).numpy()
-    at = {name: shapes[:, place] for place, name in enumerate(ARKIT_NAMES)}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(LIVE_LINK_HEADER)
-    for row, seconds in enumerate(even.seconds):
-        head = np.radians(even.turns[row])
-        moved = [float(at[name][row]) for name in LIVE_LINK]
-        eyes = [value for side in ("Left", "Right") for value in _eye(at, row, side)]
-        numbers = [f"{value:.10f}" for value in (*moved, *head.tolist(), *eyes)]
+    for seconds, row in zip(even.seconds, live_link_values(even.controllers, even.turns), strict=True):
+        numbers = [f"{value:.10f}" for value in row]
         writer.writerow([_time_code(float(seconds), frames_per_second), len(LIVE_LINK_HEADER) - 2, *numbers])
     return out.getvalue()
+
+
+def live_link_values(controllers: Numbers, turns: Numbers) -> Numbers:
+    """Controllers (T, 130) and turns (T, 3) in degrees as a recording's columns after the first two: (T, 61)."""
+    shapes = to_arkit(torch.from_numpy(controllers)).numpy()
+    at = {name: shapes[:, place] for place, name in enumerate(ARKIT_NAMES)}
+    eyes = [column for side in ("Left", "Right") for column in _eye(at, side)]
+    return np.stack([*(at[name] for name in LIVE_LINK), *np.radians(turns).T, *eyes], 1).astype(np.float32)
 
 
 def read_live_link(text: str) -> Track:
@@ -161,12 +164,12 @@ def read_live_link(text: str) -> Track:
     return Track(times, from_arkit(torch.from_numpy(shapes)).numpy(), turns)
 
 
-def _eye(at: dict[str, Numbers], row: int, side: str) -> tuple[float, float, float]:
+def _eye(at: dict[str, Numbers], side: str) -> tuple[Numbers, Numbers, Numbers]:
     """Yaw to the person's left, pitch and roll of an eye in radians, from its four gaze shapes."""
-    inward = 1.0 if side == "Right" else -1.0
-    yaw = inward * float(at[f"EyeLookIn{side}"][row] - at[f"EyeLookOut{side}"][row])
-    pitch = float(at[f"EyeLookUp{side}"][row] - at[f"EyeLookDown{side}"][row])
-    return np.radians(EYE_DEGREES) * yaw, np.radians(EYE_DEGREES) * pitch, 0.0
+    reach = np.float32(np.radians(EYE_DEGREES))
+    yaw = (at[f"EyeLookIn{side}"] - at[f"EyeLookOut{side}"]) * (reach if side == "Right" else -reach)
+    pitch = (at[f"EyeLookUp{side}"] - at[f"EyeLookDown{side}"]) * reach
+    return yaw, pitch, np.zeros_like(yaw)
 
 
 def _time_code(seconds: float, frames_per_second: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from studio.annotations import Annotations
 from studio.desk import LANGUAGE_HEADER, PROFILE_HEADER, TOKEN_HEADER, TOKEN_VARIABLE
 from studio.language import Language, speak
 from studio.media import Media
@@ -27,30 +28,34 @@ def show() -> None:
     profile = bytes.fromhex(headers.get(PROFILE_HEADER, "")).decode()
     code = headers.get(LANGUAGE_HEADER, "en")
     say = speak(code if code in LANGUAGES else "en")
-    media = open_media(os.environ["LIKENESS_HOME"])
+    media, annotations = open_media(os.environ["LIKENESS_HOME"])
     st.markdown(f"[◆ Likeness](/) · **{say('desk.title')}**")
     st.title(say("desk.title"))
     st.write(say("desk.summary"))
-    _show_uploads(media, profile, say)
+    _show_uploads(media, annotations, profile, say)
 
 
 @st.cache_resource
-def open_media(home: str) -> Media:
-    """The kept files, opened once for all visitors."""
+def open_media(home: str) -> tuple[Media, Annotations]:
+    """The kept files and their labels, opened once for all visitors."""
     settings = Settings(home=Path(home))
     store = Store(settings.home / "studio.sqlite3")
-    return Media(settings, store, People(settings, store))
+    return Media(settings, store, People(settings, store)), Annotations(store)
 
 
-def _show_uploads(media: Media, profile: str, say: Language) -> None:
+def _show_uploads(media: Media, annotations: Annotations, profile: str, say: Language) -> None:
     pictures = [one for one in media.of(profile) if one.type.startswith("image/")]
-    st.metric(say("desk.pictures"), len(pictures))
+    labels = annotations.count(profile)
+    counts = st.columns(4)
+    counts[0].metric(say("desk.pictures"), len(pictures))
+    counts[1].metric(say("desk.labelled"), len(labels))
     if not pictures:
         st.info(say("desk.nothing"))
         return
     columns = st.columns(4)
     for index, picture in enumerate(pictures):
-        columns[index % 4].image(str(picture.path), width="stretch")
+        caption = say("desk.label_kept") if picture.id in labels else None
+        columns[index % 4].image(str(picture.path), caption, width="stretch")
 
 
 show()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import re
 import threading
@@ -19,7 +20,8 @@ from core.engine.characters import CHARACTERS, load_character
 from core.engine.glb import write_character
 from core.expression.tracks import BadTrack, Track
 from core.image import NotAPicture
-from pages.expression import handlers
+from pages.expression import handlers, meshes
+from pages.expression.corrections import on_correct, read_correction
 from pages.expression.live import Desk
 from studio import web_packages
 from studio.guard import profile_of
@@ -28,6 +30,8 @@ from training.spec import BadRequest
 
 ROOT = "/live/expression"
 WEIGHTS = (CheckpointMissing, CheckpointBroken, CheckpointMismatch)
+FORMS = {"glb": "model/gltf-binary", "mesh": "application/octet-stream"}
+"""Endings of a character's files: for three.js, and for Plotly."""
 LONGEST_SECONDS, MOST_MOMENTS = 600.0, 36_000
 _BARE = re.compile(r"""(from\s*|import\s*)(["'])three(/addons/|(?=["']))""")
 
@@ -45,12 +49,16 @@ def attach(app: FastAPI, services: Services) -> None:
     def send_module(path: str) -> Response:
         return Response(read_module(services.settings.shipped, path), media_type="text/javascript")
 
-    @app.get(ROOT + "/characters/{name}.glb")
-    def send_character(name: str) -> FileResponse:
-        if name not in CHARACTERS:
-            raise HTTPException(404, f"There is no character {name!r}.")
+    @app.get(ROOT + "/plotly.js")
+    def send_plotly() -> FileResponse:
+        return FileResponse(find_plotly(), media_type="text/javascript")
+
+    @app.get(ROOT + "/characters/{name}.{form}")
+    def send_character(name: str, form: str) -> FileResponse:
+        if name not in CHARACTERS or form not in FORMS:
+            raise HTTPException(404, f"There is no character {name}.{form}.")
         with made:
-            return FileResponse(keep_character(services.settings.home, name), media_type="model/gltf-binary")
+            return FileResponse(keep_character(services.settings.home, name, form), media_type=FORMS[form])
 
     _attach_recordings(app, services)
 
@@ -89,6 +97,14 @@ def _attach_recordings(app: FastAPI, services: Services) -> None:
 
         with spoken():
             return {"medium": await asyncio.to_thread(work)}
+
+    @app.post(ROOT + "/corrections")
+    async def correct(request: Request) -> dict[str, Any]:
+        asked = await read_body(request)
+        profile = profile_of(request)
+        with spoken():
+            kept = await asyncio.to_thread(lambda: on_correct(services, profile, read_correction(asked)))
+        return {"annotation": kept.id, "medium": kept.medium}
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -142,21 +158,29 @@ def read_module(shipped: Path, path: str) -> str:
     return _BARE.sub(name, file.read_text(encoding="utf-8"))
 
 
-def keep_character(home: Path, name: str) -> Path:
-    """The character's GLB, made once and kept until the code that makes it changes."""
-    import hashlib
+def find_plotly() -> Path:
+    """The rig's stand-in where three.js is missing: the script that came with Plotly."""
+    import plotly
 
+    return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
+def keep_character(home: Path, name: str, form: str = "glb") -> Path:
+    """The character's file, made once and kept until the code that makes it changes."""
     import core.engine
 
-    sources = sorted(Path(core.engine.__file__).parent.glob("*.py"))
+    sources = [*sorted(Path(core.engine.__file__).parent.glob("*.py")), Path(meshes.__file__)]
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
-    path = home / "cache" / "characters" / f"{name}-{digest}.glb"
+    path = home / "cache" / "characters" / f"{name}-{digest}.{form}"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob(f"{name}-*.glb"):
+        for old in path.parent.glob(f"{name}-*.{form}"):
             old.unlink()
-        partial = path.with_name(f".{name}.partial.glb")
-        write_character(load_character(name), partial)
+        partial = path.with_name(f".{name}.partial.{form}")
+        if form == "glb":
+            write_character(load_character(name), partial)
+        else:
+            meshes.write_mesh(name, partial)
         partial.replace(path)
     return path
 
@@ -182,6 +206,7 @@ async def serve_socket(socket: WebSocket, services: Services, device: threading.
         return
     finally:
         worker.cancel()
+        desk.close()
         with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
             await worker
 
@@ -220,19 +245,27 @@ async def _load(socket: WebSocket, services: Services, profile: str) -> None:
 
 
 async def _obey(socket: WebSocket, desk: Desk, slot: Slot, text: str) -> None:
+    kind = ""
     try:
         message = json.loads(text)
-        kind = message["type"]
+        kind = str(message["type"])
         if kind == "settings":
             desk.change(message)
         elif kind == "pose":
             slot.put(message)
+        elif kind == "send":
+            told = await asyncio.to_thread(desk.send_to, message)  # a name may take a while to be found
+            await socket.send_text(json.dumps({"type": "sending", **told}))
+        elif kind == "guide":
+            found = desk.guide(str(message.get("stage")))
+            if found:
+                await socket.send_text(json.dumps({"type": "health", **found}))
         elif kind == "neutral":
             await socket.send_text(json.dumps({"type": "neutral", "values": desk.take_neutral()}))
         else:
             raise BadRequest(f"There is no message {kind!r}.")
     except (ValueError, KeyError, TypeError) as error:
-        await socket.send_text(json.dumps({"type": "error", "say": str(error)}))
+        await socket.send_text(json.dumps({"type": "error", "about": kind, "say": str(error)}))
 
 
 async def _answer(socket: WebSocket, desk: Desk, slot: Slot) -> None:

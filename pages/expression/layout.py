@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 from typing import Any
 
 from core import checkpoints
-from core.engine.character_stage import GROUNDS, LIGHTS
-from core.engine.characters import CHARACTERS
 from core.engine.controllers import NAMES
 from core.image import Pixels, read_picture
 from pages.expression import handlers
-from pages.expression.words import label, live_facts, live_words
+from pages.expression.live_layout import EXAMPLE_CLIPS, lay_out_live, scene_words
+from pages.expression.stream import lay_out_stream
+from pages.expression.words import label
 from studio import panels
 from studio.language import Language
 from studio.services import Services
 
-CSS = Path(__file__).with_name("live.css")
 LOAD = (
     "const s=document.createElement('script');s.type='module';s.src='/live/expression/modules/expression.js';"
     "document.head.append(s)"
 )
-EXAMPLE_CLIPS, EXAMPLE_PICTURES = ("ada", "brook"), ("smile", "surprise", "anger")
+EXAMPLE_PICTURES = ("smile", "surprise", "anger")
 SHOWN_NUMBERS = 24
-NOTHING = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -36,7 +33,10 @@ def build(services: Services, say: Language) -> None:
     gr.HTML(f'<div class="hero"><h1>{title}</h1><p>{summary}</p></div>')
     with gr.Tabs():
         with gr.Tab(say("expression.tab.live")):
-            gr.HTML(_live(say), js_on_load=LOAD, padding=False, apply_default_css=False)
+            gr.HTML(lay_out_live(say), js_on_load=LOAD, padding=False, apply_default_css=False)
+            with gr.Column(elem_id="expression-stream"):
+                gr.HTML(html.escape(say("expression.stream.summary")))
+                lay_out_stream(services, say, _scene_choices(say))
         with gr.Tab(say("expression.tab.picture")):
             _lay_out_picture(services, say)
         with gr.Tab(say("expression.tab.clip")):
@@ -48,70 +48,10 @@ def build(services: Services, say: Language) -> None:
             gr.on(None, panels.listen(services, lambda inner, who: _cards(inner, who, say)), None, shown, **HIDDEN)
 
 
-def _option(values: dict[str, str], chosen: str) -> str:
-    return "".join(
-        f'<option value="{value}"{" selected" if value == chosen else ""}>{html.escape(text)}</option>'
-        for value, text in values.items()
-    )
-
-
-def _choices(say: Language) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    return (
-        {name: name.capitalize() for name in CHARACTERS},
-        {name: say(f"ground.{name}") for name in GROUNDS},
-        {name: say(f"light.{name}") for name in LIGHTS},
-    )
-
-
-def _live(say: Language) -> str:
-    def word(key: str) -> str:
-        return html.escape(say(f"expression.live.{key}"))
-
-    def pick(name: str, values: dict[str, str], chosen: str) -> str:
-        return f'<label>{word(name)} <select data-at="{name}">{_option(values, chosen)}</select></label>'
-
-    people, grounds, lights = _choices(say)
-    middle = {"network": say("expression.live.middle_network"), "scene": say("expression.live.middle_scene")}
-    examples = "".join(
-        f'<button type="button" data-example="/assets-of-likeness/examples/expression/{name}.mp4" '
-        f'title="{word("example")}" aria-label="{word("example")}: {name.capitalize()}">'
-        f'<img src="/assets-of-likeness/examples/expression/{name}.webp" alt=""></button>'
-        for name in EXAMPLE_CLIPS
-    )
-    return f"""<style>{CSS.read_text(encoding="utf-8")}</style>
-<likeness-live id="live" data-words="{html.escape(live_words(say))}" data-facts="{html.escape(live_facts(say))}">
-<div class="views">
-<figure><div class="view"><div class="frame"><video data-at="video" muted playsinline></video><div class="box" data-at="box"
- hidden></div></div><div class="nothing">{word("nothing")}</div></div>
-<figcaption>{word("you")}<span data-at="latency"></span></figcaption></figure>
-<figure><div class="view mirrors"><img data-at="picture" alt="{word("virtual")}"
- src="{NOTHING}"></div>
-<figcaption>{word("virtual")}</figcaption></figure>
-<figure><div class="view rig mirrors" data-at="rig"></div><figcaption>{word("rig")}
-<span data-at="rignote"></span></figcaption></figure>
-</div>
-<p class="say" role="status" aria-live="polite" data-at="say"></p>
-<div class="strip"><button type="button" class="main" data-at="start">{word("start")}</button>
-<button type="button" data-at="record">{word("record")}</button>
-<button type="button" data-at="neutral">{word("neutral")}</button>
-<button type="button" data-at="keep">{word("keep")}</button>
-<button type="button" data-at="reset">{word("reset")}</button>
-<span class="examples">{word("examples")} {examples}</span></div>
-<div class="strip">{pick("character", people, CHARACTERS[0])}{pick("ground", grounds, "paper")}
-{pick("light", lights, "studio")}{pick("middle", middle, "network")}
-<label>{word("smoothing")} <input type="range" data-at="smoothing" min="0" max="1" step="0.05" value="0.5"></label>
-<label><input type="checkbox" data-at="mirror" checked> {word("mirror")}</label></div>
-<div class="recorded" data-at="recorded"></div><div class="poses" data-at="poses"></div>
-<div class="board" data-at="board"></div>
-<details><summary>{word("times")}</summary><table><thead><tr><th></th><td>p50</td><td>p95</td></tr></thead>
-<tbody data-at="times"></tbody></table><p data-at="dropped"></p></details>
-</likeness-live>"""
-
-
 def _scene_choices(say: Language) -> list[Any]:
     import gradio as gr
 
-    people, grounds, lights = _choices(say)
+    people, grounds, lights = scene_words(say)
     with gr.Row():
         return [
             gr.Dropdown(

@@ -21,6 +21,8 @@ from core.expression.scene import Scene, draw_scene
 from core.face.reader import Face
 from core.image import NotAPicture, Pixels, resize
 from pages.expression.handlers import choose_scene
+from pages.expression.health import GUIDE, judge
+from pages.expression.senders import Sender, open_sender
 from pages.expression.takes import pack
 from training.spec import BadRequest
 
@@ -30,6 +32,8 @@ DARK = 8
 NEUTRAL_READINGS = 12
 """A neutral face is the mean of so many readings."""
 DRAWN_PIXELS = 224
+MOST_GUIDED = 2400
+"""A guided clip keeps so many readings at most, whatever the browser forgets to end."""
 Turn = tuple[float, float, float]
 Open = Callable[[], Predictor]
 
@@ -82,6 +86,9 @@ class Desk:
         self._last: Values = np.zeros(len(NAMES), np.float32)
         self._turn: Turn = (0.0, 0.0, 0.0)
         self._read: deque[Values] = deque(maxlen=NEUTRAL_READINGS)
+        self._senders: dict[str, Sender] = {}
+        self._stage = ""
+        self._guided: list[tuple[str, Values]] = []
 
     def change(self, message: dict[str, Any]) -> None:
         """Take settings over."""
@@ -90,6 +97,39 @@ class Desk:
             self._smoothed = None
             self._read.clear()
         self.wanted = wanted
+
+    def guide(self, stage: str) -> dict[str, Any]:
+        """Readings from now on answer this prompt of the guided clip; ``end`` says what came of it, ``off`` forgets it."""
+        if stage not in ("end", "off", *(name for name, _ in GUIDE)):
+            raise BadRequest(f"The guided clip has no prompt {stage!r}.")
+        if stage in ("end", "off"):
+            readings, self._guided, self._stage = self._guided, [], ""
+            if stage == "off":
+                return {}
+            health = judge(readings)
+            neutral = [round(float(value), 4) for value in health.neutral]
+            return {"neutral": neutral, "parts": health.by_part(), "readings": health.readings}
+        if stage == GUIDE[0][0]:
+            self._guided = []
+        self._stage = stage
+        return {}
+
+    def send_to(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Start or stop handing what is read to a program that listens; says to which address."""
+        kind = str(message.get("kind"))
+        new = open_sender(kind, str(message.get("host", "")), message.get("port")) if message.get("on") else None
+        kept = {name: sender for name, sender in self._senders.items() if name != kind}
+        old = self._senders.get(kind)
+        self._senders = kept if new is None else {**kept, kind: new}  # a frame being answered keeps its own
+        if old is not None:
+            old.close()
+        return {"kind": kind, "on": new is not None, "address": list(new.address[:2]) if new is not None else []}
+
+    def close(self) -> None:
+        """Send no more."""
+        senders, self._senders = self._senders, {}
+        for sender in senders.values():
+            sender.close()
 
     def take_neutral(self) -> list[float] | None:
         """The mean of the last readings, before anything is taken off them; None before there are any."""
@@ -105,6 +145,12 @@ class Desk:
             drawn = self._draw(posed.clip(0, 1), (float(turn[0]), float(turn[1]), float(turn[2])))
         spent = {"draw": _since(began), "total": _since(began)}
         return _message({"type": "drawn", "stamp": stamp, "milliseconds": spent}, b"", pack(drawn, 85))
+
+    def show_frame(self, frame: Pixels) -> tuple[str, Pixels, Values]:
+        """The same without the socket: how the reading went, the character in its scene, and the numbers."""
+        with self._device:
+            state, _ = self._follow(frame, {})
+            return state, self._draw(self._last, self._turn), self._last
 
     def answer_frame(self, stamp: int, content: bytes, dropped: int) -> bytes:
         """What the face in a frame does; where there is none, the pose before and why."""
@@ -128,10 +174,17 @@ class Desk:
             "values": [round(float(value), 4) for value in self._last],
             "turn": [round(value, 2) for value in self._turn],
         }  # fmt: skip
+        if self._senders and state == "ok":
+            said |= self._send()
         if self._face is not None:
             square, (height, width) = self._face.square, frame.shape[:2]
             said["face"] = [round(v, 4) for v in (square.column / width, square.row / height, square.side / width)]
         return _message(said, *pictures)
+
+    def _send(self) -> dict[str, Any]:
+        senders = self._senders
+        trouble = [told for sender in senders.values() if (told := sender.send(self._last, self._turn))]
+        return {"sent": {kind: sender.count for kind, sender in senders.items()}, "trouble": " ".join(trouble)}
 
     def _follow(self, frame: Pixels, spent: dict[str, float]) -> tuple[str, Pixels | None]:
         if frame[::8, ::8].mean() < DARK:
@@ -148,6 +201,8 @@ class Desk:
         reading = predictor.read_face(frame, self.wanted.character, self._face)
         spent["transfer"] = _since(at)
         self._read.append(reading.controllers)
+        if self._stage and len(self._guided) < MOST_GUIDED:
+            self._guided.append((self._stage, reading.controllers))
         values = reading.controllers
         if self.wanted.smoothing is not None:
             self._smoothed = smooth(values, time.monotonic(), self._smoothed, self.wanted.smoothing)

@@ -7,15 +7,21 @@ from typing import Any
 
 from core.engine.character_stage import GROUNDS, LIGHTS
 from core.engine.controllers import NAMES, PART_OF, PARTS
+from pages.expression.health import GUIDE, LEAST_ANSWERS
 from studio import web_packages
 from studio.language import Language
 
 LIVE_WORDS = (
-    "busy", "cancel", "cancelled", "dropped", "free", "gain", "health", "insecure", "kept", "latency", "loading", "lock",
-    "lost", "missing", "mistake", "neutral_none", "neutral_taken", "no_camera", "no_face", "black", "no_rig", "offline",
-    "playing", "put_back", "ready", "record", "record_empty", "record_stop", "record_wants", "refused", "start", "stop",
-    "stopped", "time_capture", "time_decode", "time_draw", "time_encode", "time_find", "time_network", "time_rig",
-    "time_server", "time_transfer", "time_whole", "watching",
+    "black", "busy", "cancel", "cancelled", "correct_how", "correct_kept", "correct_left", "correct_none", "dropped",
+    "free", "gain", "guide_blink", "guide_brows", "guide_done", "guide_mouth", "guide_neutral", "guide_smile",
+    "guide_talk", "guide_wants", "health", "health_count", "health_dead", "health_good", "health_noise", "health_noisy",
+    "health_note", "health_part", "health_range", "health_says_dead", "health_says_good", "health_says_noisy",
+    "health_says_still", "health_state", "health_still", "health_title", "insecure", "kept", "latency", "loading", "lock",
+    "lost", "missing", "mistake", "neutral_none", "neutral_taken", "no_camera", "no_face", "no_rig", "offline", "playing",
+    "plotly_rig", "put_back", "ready", "record", "record_empty", "record_stop", "record_wants", "refused", "send_away",
+    "send_off", "send_on", "send_sent", "send_waits", "start", "stop", "stopped", "stream", "time_capture", "time_decode",
+    "time_draw", "time_encode", "time_find", "time_network", "time_rig", "time_server", "time_transfer", "time_whole",
+    "watching",
 )  # fmt: skip
 
 
@@ -44,6 +50,7 @@ def live_facts(say: Language) -> str:
         "parts": parts,
         "grounds": {name: colours[0] for name, colours in GROUNDS.items()},
         "lights": lights,
+        "guide": [[name, seconds, LEAST_ANSWERS] for name, seconds in GUIDE],
         "three": web_packages.find("three") is not None,
     }
     return json.dumps(facts, ensure_ascii=False)
