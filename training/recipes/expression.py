@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
 SHOWN, LOOKED_AT = 8, 64
-LOOK_SHARE = 0.3
+LOOK_SHARE, AID_WIDTH = 0.3, 512
 VIRTUAL_SHARE = 6
 """One picture of a character alone for so many people: norms should be those of people, whom the encoder meets in use."""
 
@@ -51,6 +51,22 @@ def _config(request: RunSpec, kind: Any) -> Any:
     if "config" in request.options:
         return kind(**request.options["config"])
     return {"tiny": kind.tiny, "small": kind.small}.get(request.preset, kind)()
+
+
+class Aid(nn.Module):
+    """What a converter's features should say: controllers in 0..1 as a regressor gives them, and landmarks."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(nn.Flatten(), nn.Linear(inputs, AID_WIDTH), nn.ReLU())
+        self.tell = nn.Linear(AID_WIDTH, len(NAMES))
+        nn.init.constant_(self.tell.bias, -3.0)  # most controllers rest most of the time
+        self.point = nn.Linear(AID_WIDTH, 2 * LANDMARKS)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """N x C x S/32 x S/32 to N x 266: controllers, then landmarks."""
+        mixed = self.mix(features)
+        return torch.cat((self.tell(mixed).sigmoid(), self.point(mixed)), 1)
 
 
 class ConverterRecipe:
@@ -73,10 +89,7 @@ class ConverterRecipe:
         self.modules: dict[str, nn.Module] = make_converter(self.config)
         self.published = tuple(self.modules)
         channels = self.config.width * 8
-        told = len(NAMES) + 2 * LANDMARKS
-        last = nn.Linear(channels * (self.config.size // 32) ** 2, told)
-        nn.init.zeros_(last.weight)
-        self.modules["aid"] = nn.Sequential(nn.Flatten(), last)
+        self.modules["aid"] = Aid(channels * (self.config.size // 32) ** 2)
         self.averaged = dict.fromkeys(self.modules, 4_000.0)
         self.batch_size = int(request.options.get("batch", 32 if request.preset != "full" else 64))
         steps, rate = request.steps, float(request.options.get("rate", 4e-4))
