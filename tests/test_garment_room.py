@@ -129,9 +129,8 @@ def test_a_line_drawn_by_hand_with_a_thin_or_broad_brush_gives_the_garment_insid
         ink = np.asarray((line < 128).all(2) * 255, np.uint8)
         broad = np.asarray(cv2.dilate(ink, np.ones((brush - 2, brush - 2), np.uint8)), np.uint8)
         wanted = draw_template(one, size)
-        small = cv2.warpAffine(
-            wanted, np.array([[0.9, 0, 0.05 * size], [0, 0.9, 0.05 * size]], np.float32), (size, size)
-        )
+        shrunk = np.array([[0.9, 0, 0.05 * size], [0, 0.9, 0.05 * size]], np.float32)
+        small = np.asarray(cv2.warpAffine(wanted, shrunk, (size, size)), np.uint8)
         assert overlap(read_outline(255 - broad).mask, small) > 0.75, one.name
         assert overlap(read_outline(255 - broad).mask, broad) < 0.7, one.name
 
