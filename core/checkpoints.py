@@ -133,6 +133,18 @@ def find(subject: str, name: str, roots: Sequence[Path]) -> Found:
     raise CheckpointMissing(f"There are no weights for {subject} {name}. Looked in: {looked}.")
 
 
+def find_or_advise(subject: str, name: str, roots: Sequence[Path], purpose: str, options: str = "") -> Found:
+    """The checkpoint in service, or a sentence that says what is missing, what for, and how to train it."""
+    try:
+        return find(subject, name, roots)
+    except CheckpointMissing as error:
+        out = f" --out {roots[0] / subject / name}" if roots else ""
+        raise CheckpointMissing(
+            f"There are no weights for {subject} {name}, {purpose}. "
+            f"Train them: python -m training {subject} {name}{options}{out}"
+        ) from error
+
+
 def list_all(roots: Sequence[Path]) -> list[Found]:
     """Every checkpoint in service, one per subject and name, in order."""
     names = {(shelf.parent.name, shelf.name) for root in roots for shelf in root.glob("*/*") if shelf.is_dir()}

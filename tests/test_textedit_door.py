@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from tiny_expression import draw_person
 from tiny_rooms import ask, put_textedit_weights
@@ -33,12 +32,7 @@ RATE = 16_000
 SPOKEN = ("big eyes long hair", "short hair", "no glasses", "thinner lips", "start again")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -245,14 +245,7 @@ def put_on(garment: Dressed, kind: str, figure_seed: int, choices: FigureChoices
 
 def find_weights(name: str, roots: Sequence[Path]) -> Found:
     """Weights in service, or a sentence that says which are missing and how to train them."""
-    try:
-        return checkpoints.find(Predictor.system, name, roots)
-    except CheckpointMissing as error:
-        out = f" --out {roots[0] / Predictor.system / name}" if roots else ""
-        raise CheckpointMissing(
-            f"There are no weights for garment {name}, {_PURPOSE[name]}. "
-            f"Train them: python -m training garment {name}{_WANTS[name]}{out}"
-        ) from error
+    return checkpoints.find_or_advise(Predictor.system, name, roots, _PURPOSE[name], _WANTS[name])
 
 
 def _bytes(mask: Tensor) -> Mask:

@@ -183,14 +183,7 @@ class Predictor:
 
 def find_weights(recipe: str, roots: Sequence[Path]) -> Found:
     """Weights in service, or a sentence that says which are missing and how to train them."""
-    try:
-        return checkpoints.find(Predictor.system, recipe, roots)
-    except CheckpointMissing as error:
-        out = f" --out {roots[0] / Predictor.system / recipe}" if roots else ""
-        raise CheckpointMissing(
-            f"There are no weights for textedit {recipe}, {PURPOSES[recipe]}. "
-            f"Train them: python -m training textedit {recipe}{out}"
-        ) from error
+    return checkpoints.find_or_advise(Predictor.system, recipe, roots, PURPOSES[recipe])
 
 
 def frame_face(photo: Pixels, face: Face, size: int) -> tuple[Pixels, align.Square]:
