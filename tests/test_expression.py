@@ -180,7 +180,6 @@ def test_the_converter_and_the_regressor_take_a_step_on_live_people() -> None:
     batch = recipe.batch(1, 2, 0)
     losses = recipe.losses(recipe.phases[0], batch, 1)
     assert set(losses) == {"paired", "virtual", "photo", "motion", "squares", "points"}
-    assert set(recipe.losses(recipe.phases[0], recipe.batch(0, 2, 0), 0)) == {"photo", "motion", "squares", "points"}
     torch.stack(list(losses.values())).sum().backward()
     moved = {name for name, module in recipe.modules.items() if any(p.grad is not None for p in module.parameters())}
     assert moved == {"encoder", "fen", "photo", "aid"}  # step 1 is the second character's
@@ -197,7 +196,7 @@ def test_a_converter_is_told_what_a_regressor_reads_in_its_pictures(tmp_path: Pa
     folder = tmp_path / "weights" / "expression" / "regressor_fen"
     request = RunSpec(
         subject="expression", recipe="converter", preset="tiny", steps=4,
-        options={"batch": 2, "look": 0, "readers": {"fen": str(folder)}},
+        options={"batch": 2, "readers": {"fen": str(folder)}},
     )  # fmt: skip
     recipe = make_converter_recipe(request)
     assert "read" not in recipe.losses(recipe.phases[0], recipe.batch(0, 2, 0), 0)  # the first character has no reader

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.engine.characters import CHARACTERS, draw_character, load_character
 from core.engine.controllers import MIRROR
-from core.engine.faces import Choices, faces
+from core.engine.faces import Choices, FaceBatch, faces
 from core.engine.faces_cache import SHARD_FACES, CacheConfig, FacesCache, fill_cache
 from core.engine.moments import draw_alone, draw_moments
 from core.face.align import ROOM
@@ -69,9 +69,14 @@ class ExpressionData:
 
     def pairs(self, step: int, count: int, mirror: bool = True) -> Pairs:
         """The people of a step, every second one mirrored if asked."""
-        index, draw = self._draw_places(step, count)
+        found, index, draw = self.people(step, count)
         mirrored = (torch.arange(count) % 2 == 1) & mirror
-        return self._cut(self._people(index, TRAIN_SEED), index, mirrored, draw)
+        return self._cut(found, index, mirrored, draw)
+
+    def people(self, step: int, count: int) -> tuple[dict[str, Tensor], Tensor, torch.Generator]:
+        """Whole pictures of a step with ``LABELS``, their places, and what the rest of the step draws from."""
+        index, draw = self._draw_places(step, count)
+        return self._people(index, TRAIN_SEED), index, draw
 
     def virtual_only(self, name: str, step: int, count: int) -> tuple[Tensor, Tensor]:
         """A character's pictures of a step, and their controllers; no people are needed for it."""
@@ -98,14 +103,17 @@ class ExpressionData:
         moved = _held_back()
         return moved, draw_virtual(name, moved, self._size)
 
+    def validate_people(self) -> dict[str, Tensor]:
+        """Whole pictures of the validation band with ``LABELS``."""
+        seeds = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED)
+        return _labels(faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=_held_back())))
+
     def validate(self) -> tuple[Pairs, dict[str, Tensor]]:
         """People of the validation band, and what each character looks like when it does what they do."""
         draw = torch.Generator().manual_seed(0)
-        seeds, moved = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED), _held_back()
-        batch = faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved))
-        found = {"pixels": batch.pixels.cpu(), "landmarks": batch.landmarks.cpu(), "controllers": moved}
+        seeds, found = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED), self.validate_people()
         pairs = self._cut(found, seeds, torch.zeros(VALIDATED, dtype=torch.bool), draw, learning=False)
-        return pairs, {name: draw_virtual(name, moved, self._size) for name in CHARACTERS}
+        return pairs, {name: draw_virtual(name, found["controllers"], self._size) for name in CHARACTERS}
 
     def virtual(self, name: str, pairs: Pairs) -> Tensor:
         """The character with the controllers of these faces, N x 3 x S x S; from a folder only of faces not mirrored."""
@@ -131,13 +139,13 @@ class ExpressionData:
         if self._folder is None:
             seeds = first + index
             moved = _moments_of(seeds, index >= self._counts[0])
-            batch = faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved))
-            return {"pixels": batch.pixels.cpu(), "landmarks": batch.landmarks.cpu(), "controllers": moved}
-        every = self._counts[0]
-        rows = [
-            self._caches[int(i >= every)].read(torch.tensor([int(i) - every * int(i >= every)])) for i in index.tolist()
-        ]
-        return {key: torch.cat([row[key] for row in rows]) for key in ("pixels", "landmarks", "controllers")}
+            return _labels(faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved)))
+        every, found = self._counts[0], dict[str, Tensor]()
+        for which, cache in enumerate(self._caches):
+            mine = (index >= every) == bool(which)
+            for key, value in cache.read(index[mine] - every * which, LABELS).items() if mine.any() else ():
+                found.setdefault(key, value.new_empty(len(index), *value.shape[1:]))[mine] = value
+        return found
 
     def _cut(
         self, found: dict[str, Tensor], index: Tensor, mirrored: Tensor, draw: torch.Generator, learning: bool = True
@@ -178,6 +186,11 @@ class ExpressionData:
 
 
 _NAMES = ("photos", "alone")
+LABELS = ("pixels", "landmarks", "controllers", "identity", "pose", "camera", "calibration")
+
+
+def _labels(batch: FaceBatch) -> dict[str, Tensor]:
+    return {name: getattr(batch, name).cpu() for name in LABELS}
 
 
 def _moments_of(seeds: Tensor, alone: Tensor) -> Tensor:

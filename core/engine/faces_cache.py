@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -175,15 +175,18 @@ class FacesCache:
             self._open[start] = load_file(_shard(self.folder, start))
         return self._open[start]
 
-    def read(self, indices: Tensor) -> dict[str, Tensor]:
-        """Faces by place (N) in the cache."""
+    def read(self, indices: Tensor, names: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Faces by place (N) in the cache, with all that is kept of them or what is named."""
         rows: list[dict[str, Tensor]] = []
         for index in indices.tolist():
             if not 0 <= index < len(self):
                 raise IndexError(f"The cache holds faces 0 to {len(self) - 1}, not {index}.")
             start = index // SHARD_FACES * SHARD_FACES
-            rows.append({name: values[index - start] for name, values in self._shard_of(start).items()})
+            shard = self._shard_of(start)
+            rows.append({name: shard[name][index - start] for name in names or shard})
         joined = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
-        joined["pixels"] = joined["pixels"].float().div_(127.5).sub_(1.0)
-        joined["depth"] = joined["depth"].float()
+        if "pixels" in joined:
+            joined["pixels"] = joined["pixels"].float().div_(127.5).sub_(1.0)
+        if "depth" in joined:
+            joined["depth"] = joined["depth"].float()
         return joined

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
-from training.recipes import expression, face, garment, head, judge, perceptual, textedit
+from training.recipes import expression, expression_encoder, face, garment, head, judge, perceptual, textedit
 from training.spec import RunSpec
 
 Factory = Callable[[RunSpec], Recipe]
@@ -18,6 +18,7 @@ Fit = Callable[[Path, Path], dict[str, float]]
 RECIPES: dict[str, dict[str, Factory]] = {
     "expression": {
         "converter": expression.make_converter_recipe,
+        "encoder": expression_encoder.make_encoder_recipe,
         "personal": expression.make_personal_recipe,
         "regressor": expression.make_regressor_recipe,
     },

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from core.engine.controllers import NAMES, PARTS, places
-from core.expression.config import ConverterConfig, RegressorConfig
+from core.engine.controllers import PARTS, places
+from core.expression.config import FEATURE_SHRINK, ConverterConfig, RegressorConfig
 from core.expression.losses import (
     motion_error,
     part_error,
@@ -21,8 +21,9 @@ from core.expression.losses import (
 from core.expression.networks import Decoder, Regressor, make_converter
 from core.face.config import LANDMARKS
 from core.image import contact_sheet, to_pixels
+from training.ahead import Ahead
 from training.expression_data import ExpressionData, Pairs, draw_virtual
-from training.expression_networks import load_converter, load_readers, run_all
+from training.expression_networks import Reading, begin_encoder, load_converter, load_readers, read_all, run_all
 from training.face_data import spoil
 from training.own_frames import read_own
 from training.recipe import Phase
@@ -36,44 +37,31 @@ if TYPE_CHECKING:
 COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
 SHOWN, LOOKED_AT = 8, 64
-LOOK_SHARE, AID_WIDTH = 0.3, 512
+SETTLE_SHARE = 0.2
+PHOTO_SHARE = 2
+"""One picture in so many is also redrawn as the person it shows."""
 VIRTUAL_SHARE = 6
 """One picture of a character alone for so many people: norms should be those of people, whom the encoder meets in use."""
 
 
-def _data(request: RunSpec, size: int) -> ExpressionData:
+def read_data(request: RunSpec, size: int) -> ExpressionData:
     counts = int(request.options.get("count", COUNTS[0])), int(request.options.get("alone", COUNTS[1]))
     device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
     return ExpressionData(Path(request.data) if request.data else None, counts, size, request.seed, device)
 
 
-def _config(request: RunSpec, kind: Any) -> Any:
+def read_config(request: RunSpec, kind: Any) -> Any:
     if "config" in request.options:
         return kind(**request.options["config"])
     return {"tiny": kind.tiny, "small": kind.small}.get(request.preset, kind)()
 
 
-class Aid(nn.Module):
-    """What a converter's features should say: controllers in 0..1 as a regressor gives them, and landmarks."""
-
-    def __init__(self, inputs: int) -> None:
-        super().__init__()
-        self.mix = nn.Sequential(nn.Flatten(), nn.Linear(inputs, AID_WIDTH), nn.ReLU())
-        self.tell = nn.Linear(AID_WIDTH, len(NAMES))
-        nn.init.constant_(self.tell.bias, -3.0)  # most controllers rest most of the time
-        self.point = nn.Linear(AID_WIDTH, 2 * LANDMARKS)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """N x C x S/32 x S/32 to N x 266: controllers, then landmarks."""
-        mixed = self.mix(features)
-        return torch.cat((self.tell(mixed).sigmoid(), self.point(mixed)), 1)
-
-
 class ConverterRecipe:
-    """L1 of each side, and of the character's true picture where the engine drew both; options ``rate``, ``batch``, ``look``.
+    """L1 of each side, and of the character's true picture where the engine drew both; options ``rate``, ``batch``.
 
     A head that reads landmarks and controllers from the encoder's features learns along and is thrown away: it makes the
-    encoder look at what moves. For the first share ``look`` of the steps only people are read and redrawn, no character.
+    encoder look at what moves. With ``encoder`` (a checkpoint of that recipe) the encoder begins as one that has learned to
+    look, and holds still for the first share ``settle`` of the steps, until decoders follow it.
     With ``readers`` (character -> a regressor's checkpoint) what is drawn should also be read as what it shows: a lip that is
     moved too little costs few pixels, but much motion.
     """
@@ -85,22 +73,27 @@ class ConverterRecipe:
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
-        self.config: ConverterConfig = _config(request, ConverterConfig)
+        self.config: ConverterConfig = read_config(request, ConverterConfig)
         self.modules: dict[str, nn.Module] = make_converter(self.config)
         self.published = tuple(self.modules)
         channels = self.config.width * 8
-        self.modules["aid"] = Aid(channels * (self.config.size // 32) ** 2)
+        self.modules["aid"] = Reading(channels * (self.config.size // FEATURE_SHRINK) ** 2, 2 * LANDMARKS)
+        learned = request.options.get("encoder")
+        if learned is not None:
+            begin_encoder(self.modules["encoder"], learned, self.config)
         self.averaged = dict.fromkeys(self.modules, 4_000.0)
         self.batch_size = int(request.options.get("batch", 32 if request.preset != "full" else 64))
         steps, rate = request.steps, float(request.options.get("rate", 4e-4))
-        self._look_steps = int(float(request.options.get("look", LOOK_SHARE)) * steps)
+        settle = float(request.options.get("settle", SETTLE_SHARE if learned is not None else 0.0))
+        self._settled, self._mirror = int(settle * steps), learned is None
         self.phases = (
             Phase("all", tuple(self.modules), rate, (0.9, 0.99), clip=5.0, schedule=lambda step: cosine(step, steps)),
         )
         self.sources = dict(SOURCES)
-        self.data = _data(request, self.config.size)
+        self.data = read_data(request, self.config.size)
         self._readers = load_readers(request, self.config)
         self._weights = self._look_at_characters()
+        self._ahead = Ahead(self._take)
         self._validation: tuple[Pairs, dict[str, Tensor]] | None = None
 
     def _look_at_characters(self) -> dict[str, Tensor]:
@@ -114,48 +107,45 @@ class ConverterRecipe:
             decoder.begin_with(seen.mean(0, keepdim=True))
         return weights
 
-    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
-        """People with the character of this step doing the same, and pictures of the character alone."""
+    def _take(self, step: int) -> tuple[Pairs, Tensor]:
+        """A step's people, and the character of the step doing what those do that are not mirrored."""
         name = self.config.characters[step % len(self.config.characters)]
-        pairs = self.data.pairs(step, self.batch_size, mirror=size > 1)
-        whole = {
-            "photos": pairs.photos,
-            "clean": pairs.clean,
-            "controllers": pairs.controllers,
-            "points": pairs.points,
-            "mirrored": pairs.mirrored,
-        }
-        own = {key: value[part * size : part * size + size] for key, value in whole.items()}
-        if step < self._look_steps:
-            return own
+        pairs = self.data.pairs(step, self.batch_size, mirror=self._mirror)
+        return pairs, self.data.virtual(name, pairs.straight())
+
+    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
+        """People with the character of this step doing the same."""
+        pairs, truth = self._ahead.take(step) if part == 0 else self._take(step)
+        names = ("photos", "clean", "controllers", "points", "mirrored")
+        own = {name: getattr(pairs, name)[part * size : part * size + size] for name in names}
         before = int((~pairs.mirrored[: part * size]).sum())
-        truth = self.data.virtual(name, pairs.straight())
         return {**own, "truth": truth[before : before + int((~own["mirrored"]).sum())]}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Terms of a batch."""
         del phase
-        count = len(batch["photos"])
-        truth = batch.get("truth", batch["photos"][:0])
+        count, truth = len(batch["photos"]), batch["truth"]
         alone = truth[: max(1, count // VIRTUAL_SHARE)]
-        features = self.modules["encoder"](torch.cat((batch["photos"], alone)))
-        photo = self.modules[self.config.sources[0]](features[:count])
-        told = self.modules["aid"](features[:count])
-        apart = told[:, len(NAMES) :].view(count, LANDMARKS, 2) - batch["points"]
+        settling = step < self._settled
+        encoder = self.modules["encoder"].train(not settling)
+        with torch.set_grad_enabled(not settling):
+            features = encoder(torch.cat((batch["photos"], alone)))
+        redrawn = max(1, count // PHOTO_SHARE)
+        photo = self.modules[self.config.sources[0]](features[:redrawn])
+        told, points = self.modules["aid"](features[:count])
+        apart = points.view(count, LANDMARKS, 2) - batch["points"]
         terms = {
-            "photo": 0.5 * weighted_difference(photo, batch["clean"]),
-            "motion": motion_error(told[:, : len(NAMES)], batch["controllers"]),
-            "squares": 2.0 * squared_motion_error(told[:, : len(NAMES)], batch["controllers"]),
+            "photo": 0.5 * weighted_difference(photo, batch["clean"][:redrawn]),
+            "motion": motion_error(told, batch["controllers"]),
+            "squares": 2.0 * squared_motion_error(told, batch["controllers"]),
             "points": apart.square().sum(2).add(1e-6).sqrt().mean(),
         }
-        if not len(truth):
-            return terms
         name = self.config.characters[step % len(self.config.characters)]
         weight = self._weights[name].to(truth.device)
         virtual = self.modules[name](torch.cat((features[:count][~batch["mirrored"]], features[count:])))
         terms["paired"] = 2.0 * weighted_difference(virtual[: len(truth)], truth, weight)
         terms["virtual"] = 0.5 * weighted_difference(virtual[len(truth) :], alone, weight)
-        if name in self._readers:
+        if name in self._readers and len(truth):
             read, true = self._readers[name](virtual[: len(truth)]), batch["controllers"][~batch["mirrored"]]
             terms["read"] = 2.0 * motion_error(read, true) + 2.0 * squared_motion_error(read, true)
         return terms
@@ -170,7 +160,7 @@ class ConverterRecipe:
             drawn = run_all(self.modules[name], features)
             scores[f"difference_{name}"] = float((drawn - truth[name]).abs().mean() * 127.5)
             scores[f"rest_{name}"] = float((rest[name] - truth[name]).abs().mean() * 127.5)
-        told = run_all(self.modules["aid"], features)[:, : len(NAMES)]
+        told = read_all(self.modules["aid"], features)[0]
         scores["motion_left"] = float(motion_error(told, pairs.controllers))
         mean = sum(scores[f"difference_{name}"] for name in self.config.characters) / len(self.config.characters)
         return {"validation": mean, **scores}
@@ -203,7 +193,7 @@ class RegressorRecipe:
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
-        self.config: RegressorConfig = _config(request, RegressorConfig)
+        self.config: RegressorConfig = read_config(request, RegressorConfig)
         if "character" in request.options:
             self.config = RegressorConfig(self.config.size, self.config.width, str(request.options["character"]))
         self.name = f"regressor_{self.config.character}"
@@ -217,7 +207,7 @@ class RegressorRecipe:
             Phase("regressor", ("regressor",), rate, weight_decay=1e-4, clip=5.0, schedule=lambda s: cosine(s, steps)),
         )
         self.sources = dict(SOURCES)
-        self.data = _data(request, self.config.size)
+        self.data = read_data(request, self.config.size)
         self._converter = load_converter(request.options.get("converter"), self.config)
         self._validation: tuple[Tensor, Tensor] | None = None
 
@@ -304,7 +294,7 @@ class PersonalRecipe:
             raise BadRequest(
                 "A personal fine-tune wants a clip or a folder of pictures, and the converter to begin with."
             )
-        self.config: ConverterConfig = _config(request, ConverterConfig)
+        self.config: ConverterConfig = read_config(request, ConverterConfig)
         self.modules: dict[str, nn.Module] = make_converter(self.config)
         self.published = tuple(self.modules)
         self.averaged = dict.fromkeys(self.modules, 1_000.0)
