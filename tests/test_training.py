@@ -136,6 +136,29 @@ def test_a_run_is_done_when_its_loss_stays_under_the_threshold(tmp_path: Path) -
     assert 50 <= run.step < 5000
 
 
+def test_the_threshold_can_be_given_on_the_command_line(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(TINY),
+        "tiny",
+        "shapes",
+        "--preset",
+        "tiny",
+        "--steps",
+        "5000",
+        "--run",
+        str(tmp_path),
+    ]
+    subprocess.run([*command, "--stop-below", "pixels=0.45"], cwd=TINY.parents[1], check=True, capture_output=True)
+    assert spec.read_request(tmp_path).stop_below == {"pixels": 0.45}
+    assert 50 <= read_card(tmp_path / spec.RESULT).step < 5000
+    wrong = subprocess.run(
+        [*command, "--stop-below", "pixels"], check=False, cwd=TINY.parents[1], capture_output=True, text=True
+    )
+    assert wrong.returncode == 2
+    assert "TERM=LIMIT" in wrong.stderr
+
+
 def test_the_time_budget_stops_and_exports(tmp_path: Path) -> None:
     run = trainer(tmp_path, steps=10**7, minutes=0.02)
     assert run.run() == "stopped"

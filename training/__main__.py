@@ -79,6 +79,7 @@ def _start(words: list[str]) -> int:
         micro_batch=asked.micro_batch,
         save_every=asked.save_every,
         measure_every=asked.measure_every,
+        stop_below=dict(_read_limit(word) for word in asked.stop_below),
         options=extra,
     )
     if asked.dry_run:
@@ -113,6 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--micro-batch", type=int)
     parser.add_argument("--save-every", type=int, default=200)
     parser.add_argument("--measure-every", type=int)
+    parser.add_argument(
+        "--stop-below", action="append", default=[], metavar="TERM=LIMIT",
+        help="done when this loss term stays below, for example pixels=0.02, or restless=0.02 of a loss that has settled",
+    )  # fmt: skip
     parser.add_argument("--run", type=Path, help="the run's folder (default: a new one under the studio's home)")
     parser.add_argument("--out", type=Path, help="copy the exported checkpoint here as well")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="for this recipe only")
@@ -127,6 +132,14 @@ def _parse_value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def _read_limit(text: str) -> tuple[str, float]:
+    term, _, limit = text.partition("=")
+    try:
+        return term, float(limit)
+    except ValueError:
+        raise BadRequest(f"--stop-below wants TERM=LIMIT, for example pixels=0.02, not {text!r}.") from None
 
 
 def _default_home() -> Path:
