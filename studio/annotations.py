@@ -12,7 +12,8 @@ from sqlalchemy import delete, func, select
 from studio.store import AnnotationRow, MediaRow, Store
 
 KINDS = ("controllers",)
-"""What is labelled: ``controllers`` is {"controllers": {name: 0..1}, "turn_degrees": [yaw, pitch, roll]}."""
+"""What is labelled: ``controllers`` is {"controllers": {name: 0..1}, "turn_degrees": [yaw, pitch, roll]}; its suggestion
+also names the character whose regressor read them."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from core.image import Pixels, read_picture
+from studio.datasets import FOLDER as DATASETS
+from studio.datasets import forget_picture
 from studio.marks import write_marked
 from studio.people import People
 from studio.settings import Settings
@@ -91,11 +93,12 @@ class Media:
             return [self._medium(row) for row in session.scalars(wanted)]
 
     def delete(self, profile: str, medium: str) -> None:
-        """Forget a file; its consents go with it."""
+        """Forget a file; its consents and the data set versions that hold it go with it."""
         found = self.get(profile, medium)
         with self._store.change() as session:
             session.execute(delete(MediaRow).where(MediaRow.id == medium))
         found.path.unlink(missing_ok=True)
+        forget_picture(self._people.folder(profile) / DATASETS, found.sha256)
 
     def _folder(self, profile: str, kind: str) -> Path:
         folder = self._people.folder(profile) / f"{kind}s"

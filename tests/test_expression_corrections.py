@@ -86,7 +86,7 @@ def test_without_consent_or_with_anything_missing_nothing_is_kept(
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"agreed": False}, "agree"), ({"right": RIGHT[:-1].tolist()}, "130 numbers"), ({"read": None}, "130 numbers"),
         ({"read": [None] * 130}, "number"), ({"turn": [0]}, "three numbers"), ({"frame": "no base64!"}, "whole"),
-        ({"frame": base64.b64encode(b"no picture").decode()}, "JPEG"),
+        ({"frame": base64.b64encode(b"no picture").decode()}, "JPEG"), ({"character": "nobody"}, "no character"),
     ]  # fmt: skip
     for changed, said in wrong:
         answer = client.post(ROOT + "/corrections", content=asked(frame, **changed))

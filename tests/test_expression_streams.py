@@ -18,7 +18,7 @@ from tiny_expression import draw_person, put_weights
 
 from core.engine.controllers import ARKIT_NAMES, INDEX, NAMES, to_arkit
 from core.expression.predict import Predictor
-from core.expression.streams import STREAM_ORDER, live_link_packet, vmc_datagrams
+from core.expression.streams import STREAM_ORDER, live_link_packet, unity_quaternion, vmc_datagrams
 from pages.expression.live import Desk
 from pages.expression.senders import open_sender
 from pages.expression.takes import pack
@@ -83,16 +83,75 @@ def test_an_osc_message_has_the_bytes_of_the_specifications_example() -> None:
     assert builder.build().dgram == wanted
 
 
-def test_vmc_carries_52_names_between_ok_and_apply_in_datagrams_that_pass_any_network() -> None:
-    datagrams = vmc_datagrams(POSE)
+def test_vmc_carries_the_head_and_52_names_between_ok_and_apply_in_datagrams_that_pass_any_network() -> None:
+    datagrams = vmc_datagrams(POSE, TURN)
     messages = read_vmc(datagrams)
     assert messages[0] == ("/VMC/Ext/OK", [1])
     assert messages[-1] == ("/VMC/Ext/Blend/Apply", [])
-    assert all(address == "/VMC/Ext/Blend/Val" for address, _ in messages[1:-1])
-    heard = {name: value for _, (name, value) in messages[1:-1]}
+    assert messages[1][0] == "/VMC/Ext/Bone/Pos"
+    assert messages[1][1][0] == "Head"
+    assert messages[1][1][1:] == pytest.approx([0, 0, 0, *unity_quaternion(TURN)], abs=1e-6)
+    assert all(address == "/VMC/Ext/Blend/Val" for address, _ in messages[2:-1])
+    heard = {name: value for _, (name, value) in messages[2:-1]}
     assert heard == pytest.approx(arkit(POSE), abs=1e-6)
     assert max(map(len, datagrams)) <= 1400
     assert all(data.startswith(b"#bundle\0") for data in datagrams)
+
+
+def as_matrix(quaternion: tuple[float, float, float, float]) -> np.ndarray:
+    """By the formula that Unity, too, turns vectors with."""
+    x, y, z, w = quaternion
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def test_a_head_turns_in_unity_as_it_does_with_us_seen_in_a_mirror() -> None:
+    import torch
+
+    from core.engine.head import rotation
+
+    mirror = np.diag([-1.0, 1.0, 1.0])  # our x is their left, Unity's their right
+    for turn in np.random.default_rng(7).uniform(-80, 80, (24, 3)):
+        ours = rotation(*torch.from_numpy(np.radians(turn))).numpy()
+        assert as_matrix(unity_quaternion(tuple(turn))) == pytest.approx(mirror @ ours @ mirror, abs=1e-9)
+
+
+def test_rest_is_identity_left_mirrors_right_and_each_angle_goes_the_way_unity_reads_it() -> None:
+    assert unity_quaternion((0.0, 0.0, 0.0)) == (0.0, 0.0, 0.0, 1.0)
+    for yaw, pitch, roll in ((30.0, 0.0, 0.0), (25.0, 10.0, 0.0), (-40.0, -20.0, 15.0)):
+        left, right = unity_quaternion((yaw, pitch, roll)), unity_quaternion((-yaw, pitch, -roll))
+        assert np.linalg.norm(left) == pytest.approx(1.0)
+        assert (left[0], -left[1], -left[2], left[3]) == pytest.approx(right)
+    ahead, up = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])  # Unity's x is the character's right
+    assert (as_matrix(unity_quaternion((30.0, 0.0, 0.0))) @ ahead)[0] == pytest.approx(-0.5)  # looks to their left
+    assert (as_matrix(unity_quaternion((0.0, 30.0, 0.0))) @ ahead)[1] == pytest.approx(0.5)  # looks up
+    assert (as_matrix(unity_quaternion((0.0, 0.0, 30.0))) @ up)[0] == pytest.approx(-0.5)  # tilts to their left
+
+
+def test_a_vmc_receiver_hears_the_heads_turn() -> None:
+    from pythonosc.dispatcher import Dispatcher
+    from pythonosc.osc_server import BlockingOSCUDPServer
+
+    bones: list[tuple[Any, ...]] = []
+    dispatcher = Dispatcher()
+    dispatcher.map("/VMC/Ext/Bone/Pos", lambda _, *heard: bones.append(heard))
+    with BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher) as server:
+        server.timeout = 5
+        sender = open_sender("vmc", "127.0.0.1", server.server_address[1])
+        for turn in (TURN, (0.0, 0.0, 0.0)):
+            assert sender.send(POSE, turn) == ""
+            for _ in vmc_datagrams(POSE, turn):
+                server.handle_request()
+        sender.close()
+    assert [bone[0] for bone in bones] == ["Head", "Head"]
+    assert bones[0][1:] == pytest.approx((0, 0, 0, *unity_quaternion(TURN)), abs=1e-6)
+    assert bones[1][1:] == (0, 0, 0, 0, 0, 0, 1)
+    assert all(isinstance(value, float) for bone in bones for value in bone[1:])
 
 
 def test_a_live_link_packet_is_read_back_by_name_with_left_before_right() -> None:

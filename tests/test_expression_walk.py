@@ -177,6 +177,44 @@ def test_a_frame_is_put_right_and_a_guided_clip_says_how_each_part_fares(studio:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_a_picture_is_put_right_on_the_live_desk_and_becomes_a_data_set(studio: Served) -> None:
+    with browser_page(viewport={"width": 1280, "height": 1400}) as (page, outside):
+        open_live(page, studio)
+        page.get_by_role("tab", name="Picture").click()
+        page.locator("#expression-picture input[type=file]").set_input_files(EXAMPLE.with_name("smile.webp"))
+        page.locator("#expression-picture img").wait_for(timeout=60_000)
+        page.locator("#expression-picture-go").click()
+        page.locator("[data-correct]").wait_for(timeout=120_000)
+        shoot(page, "expression-picture")
+        page.locator("[data-correct]").click()
+        wait_until(lambda: said(page) == "correct_how", 60, "the picture is on the live desk")
+        image = page.locator(".correction img")
+        wait_until(lambda: image.evaluate("one => one.naturalWidth") > 0, 30, "the picture is shown")
+        read = page.evaluate("document.querySelector('likeness-live').correction.open.values")
+        assert page.evaluate(VALUES) == read
+        page.locator(".row[data-name=mouth_smile_left] input").fill("0.8")
+        shoot(page, "expression-picture-correct")
+        page.locator(".correction .keep").click()
+        wait_until(lambda: said(page) == "mistake", 20, "consent is asked for")
+        page.locator(".correction input").check()
+        page.locator(".correction .keep").click()
+        wait_until(lambda: said(page) == "correct_kept", 20, "the correction is kept")
+
+        page.get_by_role("tab", name="Your own face").click()
+        go = page.locator("#expression-dataset-go")
+        wait_until(lambda: go.inner_text().endswith(("1 correction", "corrections")), 20, "corrections are counted")
+        go.click()
+        folder = page.locator("#expression-dataset code")
+        folder.wait_for(timeout=30_000)
+        shoot(page, "expression-dataset")
+        rows = [json.loads(line) for line in (Path(folder.inner_text()) / "labels.jsonl").read_text().splitlines()]
+        ours = [row for row in rows if row["read"] == read]
+        assert [row["corrected"][INDEX["mouth_smile_left"]] for row in ours] == [0.8]
+        assert outside == []
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_numbers_reach_a_listener_only_while_live_and_only_when_asked(studio: Served, camera: Path) -> None:
     with (

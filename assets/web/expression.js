@@ -47,6 +47,7 @@ class LikenessLive extends HTMLElement {
     if (!this.link) return;
     this.#stop();
     clearInterval(this.clock);
+    this.correction.close();
     this.link.close();
     this.rig?.close();
   }
@@ -152,7 +153,22 @@ class LikenessLive extends HTMLElement {
     this.board.take({});
     this.board.show(this.names, values, true);
     this.#move();
+    if (!this.running) this.#pose();
     this.#say("correct_how");
+  }
+
+  get character() {
+    return this.find("character").value;
+  }
+
+  // The desk as a picture read elsewhere wants it: nothing runs, nothing is mirrored, and its character is there.
+  async receive(character) {
+    this.#stop();
+    this.find("mirror").checked = false;
+    this.classList.remove("mirrored");
+    if (this.character === character) return;
+    this.find("character").value = character;
+    await this.#choose("character");
   }
 
   goOn(hand, word) {

@@ -5,6 +5,7 @@ Bytes only; who sends them where is left to others.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from core.expression.tracks import LIVE_LINK, LIVE_LINK_HEADER, live_link_values
 if TYPE_CHECKING:
     from pythonosc.osc_message import OscMessage
 
+Turn = tuple[float, float, float]
+"""Yaw to their left, pitch up, roll to their left, degrees."""
 BUNDLE_BYTES = 1400
 """A datagram of at most so many bytes passes any network whole."""
 _PAIRS = {"JawLeft": "JawRight", "MouthLeft": "MouthRight"}
@@ -30,12 +33,14 @@ PACKET_VERSION, DEVICE, SUBJECT = 6, "4C494B45-4E45-5353-0000-000000000001", "Li
 """The device's number is made up and the same everywhere: it tells nothing of the machine."""
 
 
-def vmc_datagrams(controllers: Values) -> list[bytes]:
-    """Controllers as ARKit's 52 names: ``/VMC/Ext/OK``, 52 ``/VMC/Ext/Blend/Val``, ``/VMC/Ext/Blend/Apply``, in bundles."""
+def vmc_datagrams(controllers: Values, turn_degrees: Turn) -> list[bytes]:
+    """A head and its expression: ``/VMC/Ext/OK``, ``/VMC/Ext/Bone/Pos`` of the bone ``Head`` (position 0, which moves
+    nothing, then ``unity_quaternion`` of its turn), 52 ``/VMC/Ext/Blend/Val`` by ARKit's names, ``/VMC/Ext/Blend/Apply``;
+    in bundles."""
     from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 
     bundles, builder, size = [], OscBundleBuilder(IMMEDIATELY), 0
-    for address, arguments in _vmc_messages(controllers):
+    for address, arguments in _vmc_messages(controllers, turn_degrees):
         message = _message(address, arguments)
         if size + message.size > BUNDLE_BYTES - 64:
             bundles.append(builder.build().dgram)
@@ -45,9 +50,28 @@ def vmc_datagrams(controllers: Values) -> list[bytes]:
     return [*bundles, builder.build().dgram]
 
 
-def _vmc_messages(controllers: Values) -> Iterator[tuple[str, Sequence[str | int | float]]]:
+def unity_quaternion(turn_degrees: Turn) -> tuple[float, float, float, float]:
+    """A head's turn (yaw to their left, pitch up, roll to their left) as Unity's x, y, z, w, local to the neck.
+
+    Unity is left-handed: x to the character's own right, y up, z the way the face looks. Ours is right-handed with x to
+    their left, so the picture of a rotation in that mirror: left is a negative angle about y, up a negative one about x,
+    tilting left a positive one about z. First roll, then pitch, then yaw, as ``Quaternion.Euler`` and our heads do."""
+    yaw, pitch, roll = (0.5 * math.radians(angle) for angle in turn_degrees)
+    cy, sy, cp, sp, cr, sr = (
+        math.cos(yaw), -math.sin(yaw), math.cos(pitch), -math.sin(pitch), math.cos(roll), math.sin(roll)
+    )  # fmt: skip
+    return (
+        cy * sp * cr + sy * cp * sr,
+        sy * cp * cr - cy * sp * sr,
+        cy * cp * sr - sy * sp * cr,
+        cy * cp * cr + sy * sp * sr,
+    )
+
+
+def _vmc_messages(controllers: Values, turn_degrees: Turn) -> Iterator[tuple[str, Sequence[str | int | float]]]:
     shapes = to_arkit(torch.from_numpy(np.asarray(controllers, np.float32)))
     yield "/VMC/Ext/OK", (1,)
+    yield "/VMC/Ext/Bone/Pos", ("Head", 0.0, 0.0, 0.0, *unity_quaternion(turn_degrees))
     for name, value in zip(ARKIT_NAMES, shapes.tolist(), strict=True):
         yield "/VMC/Ext/Blend/Val", (name, value)
     yield "/VMC/Ext/Blend/Apply", ()
@@ -62,9 +86,7 @@ def _message(address: str, arguments: Sequence[str | int | float]) -> OscMessage
     return builder.build()
 
 
-def live_link_packet(
-    controllers: Values, turn_degrees: tuple[float, float, float], seconds: float, frames_per_second: int = 60
-) -> bytes:
+def live_link_packet(controllers: Values, turn_degrees: Turn, seconds: float, frames_per_second: int = 60) -> bytes:
     """One packet: version, device, subject, frame time, how many numbers, the numbers; big-endian, angles in radians.
 
     ``seconds``: since midnight, as the app's time codes count."""

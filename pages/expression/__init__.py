@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pages.expression.collection import COMMAND as COLLECT
 from pages.expression.command import COMMAND
 from studio.page import Offer, Page
 
@@ -33,7 +34,7 @@ PAGE = Page(
     build=build,
     system="expression",
     wants=("converter", "regressor_juno", "regressor_fen"),
-    commands=(COMMAND,),
+    commands=(COMMAND, COLLECT),
     offers=(Offer("expression", "converter", steps=4000),),
     attach=attach,
 )

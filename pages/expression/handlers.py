@@ -43,6 +43,8 @@ class Mimicked:
     """The character with the same numbers in the chosen scene, kept."""
     controllers: dict[str, float]
     turn_degrees: tuple[float, float, float]
+    given: Medium
+    """The picture that was read, kept."""
 
 
 def characters(services: Services, profile: str) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ def on_picture(services: Services, profile: str, file: str | None, character: st
     numbers = {name: round(float(value), 4) for name, value in zip(NAMES, reading.controllers, strict=True)}
     made_by = {"system": ROOM, "character": character, "ground": ground, "light": light, "controllers": numbers}
     kept = services.media.keep_picture(profile, ROOM, drawn, made_by, [given])
-    return Mimicked(reading.virtual, kept, numbers, reading.turn_degrees)
+    return Mimicked(reading.virtual, kept, numbers, reading.turn_degrees, given)
 
 
 def on_clip(services: Services, profile: str, file: str | None, character: str, ground: str, light: str) -> str:

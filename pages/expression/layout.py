@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 from typing import Any
 
 from core import checkpoints
 from core.engine.controllers import NAMES
 from core.image import Pixels, read_picture
 from pages.expression import handlers
+from pages.expression.collection import collect, on_collect
 from pages.expression.live_layout import EXAMPLE_CLIPS, lay_out_live, scene_words
 from pages.expression.stream import lay_out_stream
 from pages.expression.words import label
@@ -32,7 +34,7 @@ def build(services: Services, say: Language) -> None:
     title, summary = html.escape(say("expression.title")), html.escape(say("expression.summary"))
     gr.HTML(f'<div class="hero"><h1>{title}</h1><p>{summary}</p></div>')
     with gr.Tabs():
-        with gr.Tab(say("expression.tab.live")):
+        with gr.Tab(say("expression.tab.live"), elem_id="expression-live"):
             gr.HTML(lay_out_live(say), js_on_load=LOAD, padding=False, apply_default_css=False)
             with gr.Column(elem_id="expression-stream"):
                 gr.HTML(html.escape(say("expression.stream.summary")))
@@ -41,8 +43,9 @@ def build(services: Services, say: Language) -> None:
             _lay_out_picture(services, say)
         with gr.Tab(say("expression.tab.clip")):
             _lay_out_clip(services, say)
-        with gr.Tab(say("expression.tab.own")):
+        with gr.Tab(say("expression.tab.own")) as own:
             _lay_out_own(services, say)
+            _lay_out_corrections(services, say, own)
         with gr.Tab(say("expression.tab.weights")):
             shown = gr.HTML()
             gr.on(None, panels.listen(services, lambda inner, who: _cards(inner, who, say)), None, shown, **HIDDEN)
@@ -90,12 +93,23 @@ def _lay_out_picture(services: Services, say: Language) -> None:
 
     def show(inner: Services, profile: str, *values: Any) -> tuple[Pixels, Pixels, str]:
         found = handlers.on_picture(inner, profile, *values)
-        return found.virtual, read_picture(found.drawn.path), _numbers(found.controllers, say)
+        correct = _correct_button(found, values[1], say)
+        return found.virtual, read_picture(found.drawn.path), correct + _numbers(found.controllers, say)
 
     go.click(
         panels.listen(services, show), [given, *scene], [virtual, drawn, numbers], api_name="expression_picture",
         concurrency_id="device",
     )  # fmt: skip
+
+
+def _correct_button(found: handlers.Mimicked, character: str, say: Language) -> str:
+    """Hands the picture to the live desk, whose sliders put it right."""
+    read = {
+        "medium": found.given.id, "character": character, "values": list(found.controllers.values()),
+        "turn": [round(angle, 2) for angle in found.turn_degrees],
+    }  # fmt: skip
+    text, where = (html.escape(say(f"expression.picture.{key}")) for key in ("correct", "correct_where"))
+    return f'<p class="putright"><button type="button" data-correct="{html.escape(json.dumps(read))}">{text}</button> {where}</p>'
 
 
 def _numbers(controllers: dict[str, float], say: Language) -> str:
@@ -177,6 +191,28 @@ def _lay_out_own(services: Services, say: Language) -> None:
     go.click(
         panels.listen(services, handlers.on_personal), [given, agreed], panel.chosen, api_name="expression_personal"
     )
+
+
+def _lay_out_corrections(services: Services, say: Language, tab: Any) -> None:
+    import gradio as gr
+
+    title, summary = html.escape(say("expression.dataset.title")), html.escape(say("expression.dataset.summary"))
+    gr.HTML(f"<h3>{title}</h3><p>{summary}</p>")
+    go = gr.Button(say("expression.dataset.none"), elem_id="expression-dataset-go")
+    made = gr.HTML(elem_id="expression-dataset")
+
+    def count(inner: Services, profile: str) -> Any:
+        found = len(collect(inner, profile))
+        few = (say("expression.dataset.none"), say("expression.dataset.one"))
+        return gr.update(value=few[found] if found < len(few) else say("expression.dataset.go", count=found))
+
+    def make(inner: Services, profile: str) -> str:
+        version = on_collect(inner, profile)
+        said = say("expression.dataset.made", version=version.folder.name, count=version.count)
+        return f"<p>{html.escape(said)}</p><p><code>{html.escape(str(version.folder))}</code></p>"
+
+    tab.select(panels.listen(services, count), None, go, **HIDDEN)
+    go.click(panels.listen(services, make), None, made, api_name="expression_corrections")
 
 
 def _guide(say: Language) -> str:

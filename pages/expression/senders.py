@@ -9,10 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from core.expression.rig import Values
-from core.expression.streams import live_link_packet, vmc_datagrams
+from core.expression.streams import Turn, live_link_packet, vmc_datagrams
 from training.spec import BadRequest
 
-Turn = tuple[float, float, float]
 Pack = Callable[[Values, Turn], list[bytes]]
 Address = tuple[Any, ...]
 
@@ -24,7 +23,7 @@ def _pack_live_link(values: Values, turn: Turn) -> list[bytes]:
 
 
 KINDS: dict[str, tuple[int, Pack]] = {
-    "vmc": (39539, lambda values, _: vmc_datagrams(values)),
+    "vmc": (39539, vmc_datagrams),
     "live_link": (11111, _pack_live_link),
 }
 """Way of sending -> the port at which programs usually listen, and what one moment becomes."""
