@@ -179,7 +179,7 @@ def test_the_converter_and_the_regressor_take_a_step_on_live_people() -> None:
     recipe = make_converter_recipe(request)
     batch = recipe.batch(1, 2, 0)
     losses = recipe.losses(recipe.phases[0], batch, 1)
-    assert set(losses) == {"paired", "virtual", "photo", "motion", "squares", "points"}
+    assert set(losses) == {"paired", "paired_squares", "virtual", "photo", "motion", "squares", "points"}
     torch.stack(list(losses.values())).sum().backward()
     moved = {name for name, module in recipe.modules.items() if any(p.grad is not None for p in module.parameters())}
     assert moved == {"encoder", "fen", "photo", "aid"}  # step 1 is the second character's

@@ -14,6 +14,7 @@ from core.expression.losses import (
     motion_error,
     part_error,
     restless,
+    squared_difference,
     squared_motion_error,
     weighted_difference,
     whole_error,
@@ -57,7 +58,7 @@ def read_config(request: RunSpec, kind: Any) -> Any:
 
 
 class ConverterRecipe:
-    """L1 of each side, and of the character's true picture where the engine drew both; options ``rate``, ``batch``.
+    """L1 of each side, and L1 and L2 of the character's true picture where the engine drew both; options ``rate``, ``batch``.
 
     A head that reads landmarks and controllers from the encoder's features learns along and is thrown away: it makes the
     encoder look at what moves. With ``encoder`` (a checkpoint of that recipe) the encoder begins as one that has learned to
@@ -143,7 +144,8 @@ class ConverterRecipe:
         name = self.config.characters[step % len(self.config.characters)]
         weight = self._weights[name].to(truth.device)
         virtual = self.modules[name](torch.cat((features[:count][~batch["mirrored"]], features[count:])))
-        terms["paired"] = 2.0 * weighted_difference(virtual[: len(truth)], truth, weight)
+        terms["paired"] = weighted_difference(virtual[: len(truth)], truth, weight)
+        terms["paired_squares"] = 6.0 * squared_difference(virtual[: len(truth)], truth, weight)
         terms["virtual"] = 0.5 * weighted_difference(virtual[len(truth) :], alone, weight)
         if name in self._readers and len(truth):
             read, true = self._readers[name](virtual[: len(truth)]), batch["controllers"][~batch["mirrored"]]
