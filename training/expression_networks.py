@@ -99,6 +99,15 @@ def load_converter(folder: object, config: RegressorConfig) -> nn.Module | None:
     return nn.Sequential(modules["encoder"], modules[config.character]).eval().requires_grad_(False)
 
 
+def soften(pictures: Tensor, draw: torch.Generator) -> Tensor:
+    """A little blurred and noisy, each picture by another amount, as decoders' pictures are."""
+    half = nn.functional.avg_pool2d(pictures, 2)
+    soft = nn.functional.interpolate(half, pictures.shape[2:], mode="bilinear", align_corners=False)
+    blur, noise = (torch.rand(len(pictures), 1, 1, 1, generator=draw).to(pictures.device) for _ in range(2))
+    grain = torch.randn(pictures.shape, generator=draw).to(pictures.device)
+    return pictures.lerp(soft.to(pictures.dtype), blur.to(pictures.dtype)) + 0.06 * noise * grain
+
+
 @torch.no_grad()
 def run_all(network: nn.Module, pictures: Tensor) -> Tensor:
     """A network on many pictures, a few at a time."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from core import checkpoints
 from core.engine.attributes import ASKABLE, INDEX, KEYS
+from core.engine.parser import parse
 from core.image import Pixels, contact_sheet, to_pixels
 from core.textedit.caption import Captioner
 from core.textedit.codes import TRUE_WIDTH, Standard
@@ -28,6 +29,7 @@ from training.settling import Settling
 from training.spec import BadRequest, RunSpec
 from training.task import cosine
 from training.textedit_data import VALIDATED, PortraitData, write_captions
+from training.textedit_entrance import BEHIND, Entrance, choose_fuse, reach
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "weights"
 SOURCES = {"engine": "faces drawn by core/engine; none of these people exists"}
@@ -228,7 +230,8 @@ class EditorRecipe:
 
     It has converged when ``restless`` (settling.py) stays in a band: ``stop_below`` of the request,
     for example ``{"restless": 0.02}``.
-    Options: ``generator``; ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone);
+    Options: ``generator``; ``fuse``: where texts move codes, ``before`` the mapping network or ``behind`` it;
+    ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone);
     ``count``, ``batch``, ``rate``, ``rounds`` between two falls of the rate.
     """
 
@@ -241,9 +244,11 @@ class EditorRecipe:
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
-        self.config: Config = read_config(request)
+        self.config: Config = choose_fuse(request, read_config(request))
         self.generator, self.standard = load_generator(request, self.config)
         _, self._reading = load_generator(request, self.config)
+        self.entrance = Entrance.open(self.generator, self.config.fuse)
+        self.protocol = BEHIND if self.entrance.behind else self.protocol
         self.words, self.fusion = TextEncoder(self.config), Fusion(self.config)
         self.captioner = Captioner(self.config)
         self.modules: dict[str, nn.Module] = {
@@ -292,20 +297,23 @@ class EditorRecipe:
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Wishes met, the rest kept, little moved; the captioner says of edited pictures what was asked for."""
         del phase
-        codes = batch["codes"]
+        codes = self.entrance.enter(self.generator, batch["codes"])
         moved = self._move(codes, batch["texts"])
-        scores, before = self.standard.read(moved), self.standard.read(codes)
-        terms = {
-            "wished": wished(scores, batch["goal"], batch["asked"]),
-            "kept": 2.0 * kept(scores, before, batch["asked"]),
-            "moved": 2.0 * smallest(moved, codes),
-        }
+        if self.entrance.behind:
+            terms = {"wished": self.entrance.off(moved, codes, self._aim(batch["codes"], batch["goal"])).mean()}
+        else:
+            scores, before = self.standard.read(moved), self.standard.read(codes)
+            terms = {
+                "wished": wished(scores, batch["goal"], batch["asked"]),
+                "kept": 2.0 * kept(scores, before, batch["asked"]),
+                "moved": 2.0 * smallest(moved, codes),
+            }
         count = max(1, round(self._pictures * len(codes) / self.batch_size))
         said, read = tell(self.captioner, batch["pixels"][:count], batch["sentences"][:count])
         terms["captions"] = 0.2 * said + 2.0 * (read - batch["true_grades"][:count]).square().mean()
         terms["size"] = 1e-2 * size_of(self.captioner)
         if self._pictures:
-            edited = draw_codes(self.generator, moved[-count:])
+            edited = self.entrance.draw(self.generator, moved[-count:])
             said, read = tell(self.captioner, edited, batch["told"][-count:])
             asked = batch["asked"][-count:]
             terms["told"] = 0.1 * said
@@ -317,39 +325,49 @@ class EditorRecipe:
         return self.fusion(codes, self.words(texts), strength)
 
     @torch.no_grad()
+    def _aim(self, codes: Tensor, goal: Tensor) -> Tensor:
+        """Where behind the mapping codes with these scores lie that are else as they were."""
+        return self.entrance.enter(self.generator, reach(self.standard, codes, goal - self.standard.read(codes)))
+
+    @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """On codes alone: asked scores that moved less than a third of their range, and how far others moved."""
         device = self.standard.table.device
         draw = torch.Generator().manual_seed(0)
-        codes = torch.randn(16, self.config.generator.code_width, generator=draw)
+        codes = torch.randn(16, self.config.generator.code_width, generator=draw).to(device)
+        now = self.entrance.enter(self.generator, codes)
+        before = self._reading.grades(codes.cpu())
         missed, drift = [], []
         for place, (key, way) in enumerate(both_ways()):
             text = ask_for(key, way, place, "zh" if place % 2 else "en")
-            now = codes.clone()
             asked = stack_texts([number_words(text)] * len(now)).to(device)
-            moved = self._move(now.to(device), asked).cpu()
-            before, after = self._reading.grades(now), self._reading.grades(moved)
-            gone = (after - before) * way
+            moved = self._move(now, asked)
             opposite = (before[:, INDEX[key]] < 0.5) == (way > 0)
-            missed += (gone[opposite, INDEX[key]] < 1 / 3).float().tolist()
-            others = [INDEX[other] for other in KEYS if other != key]
-            drift.append(float((after - before)[:, others].abs().mean()))
+            if self.entrance.behind:
+                request = Request(text, "en", parse(text).wishes)
+                goal = set_goals(self._reading, codes.cpu(), [request] * len(codes))[0].to(device)
+                gone, beside = (value.cpu() for value in self.entrance.gone(moved, now, self._aim(codes, goal)))
+            else:
+                change = (self._reading.grades(moved.cpu()) - before) * way
+                gone = change[:, INDEX[key]]
+                beside = change[:, [INDEX[other] for other in KEYS if other != key]].abs()
+            missed += (gone[opposite] < 1 / 3).float().tolist()
+            drift.append(float(beside.mean()))
         share, far = sum(missed) / max(len(missed), 1), sum(drift) / len(drift)
-        still = float(
-            (self._move(codes.to(device), stack_texts([[]]).expand(16, -1).to(device)).cpu() - codes).abs().max()
-        )
+        still = float((self._move(now, stack_texts([[]]).expand(16, -1).to(device)) - now).abs().max())
         return {"validation": share + far, "missed": share, "drift": far, "empty_moves": still}
 
     @torch.no_grad()
     def preview(self) -> Pixels:
         """Faces of nobody, and each under six texts."""
         device = self.standard.table.device
-        codes = torch.randn(6, self.config.generator.code_width, generator=torch.Generator().manual_seed(2)) * 0.8
-        rows = [codes]
+        draw = torch.Generator().manual_seed(2)
+        codes = (torch.randn(6, self.config.generator.code_width, generator=draw) * 0.8).to(device)
+        rows = [self.entrance.enter(self.generator, codes)]
         for text in ("big smile", "long hair", "没有头发", "older", "戴眼镜", "a full beard"):
             asked = stack_texts([number_words(text)] * len(codes)).to(device)
-            rows.append(self._move(codes.to(device), asked).cpu())
-        drawn = [draw_codes(self.generator, row.to(device)).float().cpu().clamp(-1, 1) for row in rows]
+            rows.append(self._move(rows[0], asked))
+        drawn = [self.entrance.draw(self.generator, row).float().cpu().clamp(-1, 1) for row in rows]
         return contact_sheet([picture for row in drawn for picture in to_pixels(row)], len(codes))
 
 

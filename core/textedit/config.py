@@ -9,6 +9,9 @@ from typing import Any
 from core import stylegan2
 from core.textedit.vocabulary import load_words
 
+FUSED = ("before", "behind")
+"""Where a text moves a code: before the mapping network or behind it."""
+
 
 def _small() -> stylegan2.Config:
     return stylegan2.Config(size=128, code_width=384, channel_base=8192, channel_limit=256)
@@ -32,6 +35,8 @@ class Config:
     text_width: int = 256
     """Numbers in a text code."""
     fusion_width: int = 1024
+    fuse: str = "before"
+    """Where the editor's fused code enters: ``before`` the mapping network, or ``behind`` it."""
     encoder_width: int = 32
     """Channels of the photo encoder's first stage; 64 is VGG itself."""
     captioner_width: int = 32
@@ -45,6 +50,8 @@ class Config:
             object.__setattr__(self, "generator", stylegan2.Config(**self.generator))
         if not 0.0 < self.forgetting < 1.0:
             raise ValueError(f"What is kept of the words before lies between 0 and 1, not at {self.forgetting}.")
+        if self.fuse not in FUSED:
+            raise ValueError(f"A text moves codes {' or '.join(FUSED)} the mapping network, not {self.fuse!r}.")
         if self.generator.size < 32:
             raise ValueError(f"This room draws 32 pixels a side or more, not {self.generator.size}.")
 

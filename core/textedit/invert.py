@@ -43,9 +43,12 @@ class Refined:
     """Mean absolute difference of the picture drawn with both, of 255."""
 
 
-def draw(generator: Generator, code: Tensor, own: Tensor | None = None, mine: float = 1.0) -> Tensor:
-    """Pictures of codes; ``own`` at the share ``mine``."""
-    codes = generator.spread(generator.mapping(code))
+def draw(
+    generator: Generator, code: Tensor, own: Tensor | None = None, mine: float = 1.0, behind: Tensor | None = None
+) -> Tensor:
+    """Pictures of codes; ``own`` at the share ``mine``; ``behind`` is what a text adds behind the mapping network."""
+    w = generator.mapping(code)
+    codes = generator.spread(w if behind is None else w + behind)
     return generator.synthesis(codes if own is None else codes + mine * own, "fixed")
 
 

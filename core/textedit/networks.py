@@ -68,11 +68,13 @@ class Fusion(nn.Module):
     """A code, moved by a text code: w' = w + s C (tanh(A w + B f + b) - tanh(A w + b)).
 
     With f = 0 both terms are the same numbers, so an empty text leaves the code exactly as it is; s is the strength.
+    Which codes these are, z or the mapping network's, is the config's ``fuse``.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         width = config.generator.code_width
+        self.behind = config.fuse == "behind"
         self.of_code = nn.Linear(width, config.fusion_width, bias=False)
         self.of_text = nn.Linear(config.text_width, config.fusion_width, bias=False)
         self.bias = nn.Parameter(torch.zeros(config.fusion_width))
@@ -81,10 +83,13 @@ class Fusion(nn.Module):
 
     def forward(self, codes: Tensor, texts: Tensor, strength: Tensor | float = 1.0) -> Tensor:
         """Codes N x width and text codes N x text_width to codes N x width; ``strength`` is a number or N x 1."""
+        return codes + strength * self.carry(codes, texts)
+
+    def carry(self, codes: Tensor, texts: Tensor) -> Tensor:
+        """How far texts carry codes at full strength: N x width."""
         with torch.autocast(codes.device.type, enabled=False):
             now = self.of_code(codes.float()) + self.bias
-            moved = self.back(torch.tanh(now + self.of_text(texts.float())) - torch.tanh(now))
-            return codes + strength * moved
+            return self.back(torch.tanh(now + self.of_text(texts.float())) - torch.tanh(now))
 
 
 class PhotoEncoder(nn.Module):

@@ -53,6 +53,8 @@ class LatentCode:
     """1: as like the photo as can be; 0: the nearest face that edits well."""
     difference: float | None = None
     """Mean absolute difference from the photo, of 255, where it was refined."""
+    behind: Numbers | None = None
+    """(width,) what texts added behind the mapping network; None where none did."""
 
 
 class Predictor:
@@ -123,12 +125,20 @@ class Predictor:
     def frame(self, photo: Pixels, before: Face | None = None) -> tuple[Pixels, align.Square]:
         """The portrait in a photo, as large as the generator draws, and where it was; no face is ``NoFace``."""
         check_pixels(photo)
+        reader = self._need_reader()
+        face = reader.follow(photo, before) if before is not None else None
+        return frame_face(photo, face or reader.find_one(photo), self.config.size)
+
+    def follow(self, frame: Pixels, before: Face | None = None) -> Face | None:
+        """The face of the frame before, found again, or the largest one; None where there is none."""
+        return self._need_reader().follow(check_pixels(frame), before)
+
+    def _need_reader(self) -> FaceReader:
         if self._reader is None:
             raise CheckpointMissing(
                 "There are no weights for finding faces. Train them: python -m training face finder"
             )
-        face = self._reader.follow(photo, before) if before is not None else None
-        return frame_face(photo, face or self._reader.find_one(photo), self.config.size)
+        return self._reader
 
     def find(
         self,
@@ -161,13 +171,18 @@ class Predictor:
         said = self._need("words", "editor")(stack_texts([numbers]))
         fusion = self._need("fusion", "editor")
         now = torch.from_numpy(code.code)[None]
-        return replace(code, code=_numbers(fusion(now, said, strength)))
+        if not fusion.behind:
+            return replace(code, code=_numbers(fusion(now, said, strength)))
+        added = torch.zeros_like(now) if code.behind is None else torch.from_numpy(code.behind)[None]
+        carried = fusion.carry(self._modules["generator"].mapping(now) + added, said)
+        return replace(code, behind=_numbers(added + strength * carried))
 
     @torch.no_grad()
     def draw(self, code: LatentCode) -> Pixels:
         """The picture of a code."""
-        own = None if code.own is None else torch.from_numpy(code.own)[None]
-        picture = invert.draw(self._modules["generator"], torch.from_numpy(code.code)[None], own, code.mine)
+        own, behind = (None if one is None else torch.from_numpy(one)[None] for one in (code.own, code.behind))
+        now = torch.from_numpy(code.code)[None]
+        picture = invert.draw(self._modules["generator"], now, own, code.mine, behind)
         return to_pixels(picture.clamp(-1, 1))[0]
 
     def describe(self, portrait: Pixels, language: Language = "en") -> str:
@@ -188,9 +203,14 @@ def find_weights(recipe: str, roots: Sequence[Path]) -> Found:
 
 def frame_face(photo: Pixels, face: Face, size: int) -> tuple[Pixels, align.Square]:
     """A face cut out as the engine frames portraits."""
-    square = align.square_around(face.points, PORTRAIT_ROOM, upright=True)
-    square = replace(square, row=square.row - PORTRAIT_RISE * square.side)
+    square = square_of(face)
     return align.crop(photo, square, size), square
+
+
+def square_of(face: Face) -> align.Square:
+    """Where a face's portrait lies."""
+    square = align.square_around(face.points, PORTRAIT_ROOM, upright=True)
+    return replace(square, row=square.row - PORTRAIT_RISE * square.side)
 
 
 def _fill(network: nn.Module, found: Found, key: str) -> nn.Module:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,33 +13,37 @@ from studio.store import LOCAL_PROFILE
 from training.spec import BadRequest
 
 if TYPE_CHECKING:
-    from pages.textedit.handlers import Edited
+    from pages.textedit.clip import Filmed
+    from pages.textedit.handlers import Edited, Wanted
     from studio.services import Services
 
-ENDINGS = (".png", ".json")
+ENDINGS = (".png", ".mp4", ".json")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The words of ``likeness textedit``."""
-    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("photo", type=Path, metavar="PHOTO|CLIP")
     parser.add_argument("text", metavar="TEXT", help='for example "big eyes, long hair" or 大眼睛长头发')
     parser.add_argument(
         "-o", "--output", type=Path, action="append", required=True, metavar="OUT",
-        help=".png (the face), .json (what was understood); may be given several times",
+        help=".png (a photo's face), .mp4 (a clip, with its sound), .json (what was understood); may be given several times",
     )  # fmt: skip
     parser.add_argument("--strength", type=float, default=1.0, help="0 leaves the face as it is, 1 is the whole edit")
     parser.add_argument(
         "--mine", type=float, default=1.0, help="1: as like the photo as can be; 0: the nearest face that edits well"
     )
-    parser.add_argument("--steps", type=int, default=60, help="how long is looked for a new photo's code, twice")
-    parser.add_argument("--whole", action="store_true", help="lay the edited face back into the photo")
+    parser.add_argument("--steps", type=int, default=60, help="how long is looked for a new face's code, twice")
+    parser.add_argument(
+        "--whole", action="store_true", help="lay the edited face back into the photo, or into every frame"
+    )
     parser.set_defaults(profile=LOCAL_PROFILE)
 
 
 def run(services: Services, asked: argparse.Namespace) -> int:
-    """Edit the photo, write what was asked for, say what was understood."""
+    """Edit the photo or clip, write what was asked for, say what was understood."""
     from core.ops import build
     from core.textedit.invert import Effort
+    from pages.textedit.clip import is_clip
     from pages.textedit.handlers import Wanted, language_of, on_edit, read_request, show_chips
 
     build.set_cache(services.settings.home / "ops")
@@ -49,7 +55,12 @@ def run(services: Services, asked: argparse.Namespace) -> int:
     if not 1 <= asked.steps <= 2000:
         raise BadRequest(f"A photo's code is looked for in 1 to 2000 steps, not {asked.steps}.")
     wanted = Wanted(asked.text, asked.strength, asked.mine, Effort(asked.steps, asked.steps))
-    print(show_chips(read_request(asked.text), language_of(asked.text)), flush=True)
+    understood = read_request(asked.text)
+    moving = is_clip(services, asked.photo)
+    _check_fit(asked, moving)
+    print(show_chips(understood, language_of(asked.text)), flush=True)
+    if moving:
+        return _film(services, asked, wanted)
     edited = on_edit(services, asked.profile, asked.photo, wanted)
     for path in asked.output:
         _write(edited, path, asked.whole, services.settings.mark)
@@ -59,16 +70,66 @@ def run(services: Services, asked: argparse.Namespace) -> int:
     return 0
 
 
+def _check_fit(asked: argparse.Namespace, moving: bool) -> None:
+    """A sentence where what is given cannot become what is asked for."""
+    for path in asked.output:
+        if moving and path.suffix == ".png":
+            raise BadRequest(f"{asked.photo.name} is a clip; write an .mp4 of it, not {path.name}.")
+        if not moving and path.suffix == ".mp4":
+            raise BadRequest(f"{asked.photo.name} is one picture; write a .png of it, not {path.name}.")
+    if moving and sum(path.suffix == ".mp4" for path in asked.output) != 1:
+        raise BadRequest(f"{asked.photo.name} is a clip; say once where it goes, for example -o edited.mp4.")
+
+
+def _film(services: Services, asked: argparse.Namespace, wanted: Wanted) -> int:
+    from pages.textedit.clip import Filming, on_edit_clip
+
+    goal = next(path for path in asked.output if path.suffix == ".mp4")
+    try:
+        filmed = on_edit_clip(services, asked.profile, Filming(asked.photo, wanted, asked.whole), goal, _tell())
+    finally:
+        print("\r     \r", end="", file=sys.stderr, flush=True)
+    for path in asked.output:
+        if path is not goal:
+            _write_json(filmed, path)
+        print(path)
+    for note in filmed.notes:
+        print(note, file=sys.stderr)
+    if filmed.says:
+        print(filmed.says)
+    return 0
+
+
+def _tell() -> Callable[[float], None]:
+    """Shows how far a piece of work is, on one line."""
+    shown = -1
+
+    def tell(share: float) -> None:
+        nonlocal shown
+        if int(share * 100) != shown:
+            shown = int(share * 100)
+            print(f"\r{shown} %", end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
 def _write(edited: Edited, path: Path, whole: bool, mark: str) -> None:
+    from studio.marks import write_marked
+
+    if path.suffix == ".json":
+        return _write_json(edited, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_marked(path, edited.whole if whole else edited.portrait, edited.settings, edited.parents, mark)
+    return None
+
+
+def _write_json(edited: Edited | Filmed, path: Path) -> None:
     import json
     from dataclasses import asdict
 
-    from studio.marks import provenance, write_marked
+    from studio.marks import provenance
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".png":
-        write_marked(path, edited.whole if whole else edited.portrait, edited.settings, edited.parents, mark)
-        return
     content = {
         "understood": [asdict(chip) for chip in edited.understood.chips],
         "wishes": {
@@ -120,7 +181,7 @@ def _listen(services: Services, asked: argparse.Namespace) -> int:
 COMMANDS = (
     Command(
         "textedit",
-        "change a face by a sentence",
+        "change the face in a photo or clip by a sentence",
         'likeness textedit photo.jpg "big eyes, long hair" -o edited.png',
         configure,
         run,

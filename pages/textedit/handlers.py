@@ -131,14 +131,15 @@ def on_edit(services: Services, profile: str, file: Path, wanted: Wanted) -> Edi
     moved = predictor.steer(replace(code, mine=wanted.mine), understood.text, wanted.strength)
     portrait = predictor.draw(moved)
     settings = {"system": ROOM, "text": understood.text, "strength": wanted.strength, "mine": wanted.mine}
-    says = _say_of(predictor, portrait, language_of(wanted.text))
+    says = say_of(predictor, portrait, language_of(wanted.text))
     parents = (sha256(file.read_bytes()).hexdigest(),)
     return Edited(
         portrait, align.paste(photo, portrait, square), before, understood, says, settings | _list_code(moved), parents
     )
 
 
-def _say_of(predictor: Predictor, portrait: Pixels, language: Language) -> str:
+def say_of(predictor: Predictor, portrait: Pixels, language: Language) -> str:
+    """What the captioner says of a portrait; nothing without its weights."""
     try:
         return predictor.describe(portrait, language)
     except CheckpointMissing:

@@ -24,7 +24,7 @@ from core.face.config import LANDMARKS
 from core.image import contact_sheet, to_pixels
 from training.ahead import Ahead
 from training.expression_data import ExpressionData, Pairs, draw_virtual
-from training.expression_networks import Reading, begin_encoder, load_converter, load_readers, read_all, run_all
+from training.expression_networks import Reading, begin_encoder, load_converter, load_readers, read_all, run_all, soften
 from training.face_data import spoil
 from training.own_frames import read_own
 from training.recipe import Phase
@@ -41,6 +41,8 @@ SHOWN, LOOKED_AT = 8, 64
 SETTLE_SHARE = 0.2
 PHOTO_SHARE = 2
 """One picture in so many is also redrawn as the person it shows."""
+READ = 0.5
+"""How much a reader's error counts. Much of it teaches a decoder to please the reader with marks that nobody sees."""
 VIRTUAL_SHARE = 6
 """One picture of a character alone for so many people: norms should be those of people, whom the encoder meets in use."""
 
@@ -144,12 +146,13 @@ class ConverterRecipe:
         name = self.config.characters[step % len(self.config.characters)]
         weight = self._weights[name].to(truth.device)
         virtual = self.modules[name](torch.cat((features[:count][~batch["mirrored"]], features[count:])))
-        terms["paired"] = weighted_difference(virtual[: len(truth)], truth, weight)
-        terms["paired_squares"] = 6.0 * squared_difference(virtual[: len(truth)], truth, weight)
+        terms["paired"] = 2.0 * weighted_difference(virtual[: len(truth)], truth, weight)
+        terms["paired_squares"] = 12.0 * squared_difference(virtual[: len(truth)], truth, weight)
         terms["virtual"] = 0.5 * weighted_difference(virtual[len(truth) :], alone, weight)
         if name in self._readers and len(truth):
-            read, true = self._readers[name](virtual[: len(truth)]), batch["controllers"][~batch["mirrored"]]
-            terms["read"] = 2.0 * motion_error(read, true) + 2.0 * squared_motion_error(read, true)
+            seen = soften(virtual[: len(truth)], torch.Generator().manual_seed(hash((step, 43)) & 0x7FFFFFFF))
+            read, true = self._readers[name](seen), batch["controllers"][~batch["mirrored"]]
+            terms["read"] = READ * (motion_error(read, true) + squared_motion_error(read, true))
         return terms
 
     def measure(self) -> dict[str, float]:
@@ -221,13 +224,7 @@ class RegressorRecipe:
         else:
             pairs = self.data.pairs(step, self.batch_size, mirror=False)
             pictures, controllers = self.data.virtual(self.config.character, pairs), pairs.controllers
-        draw = torch.Generator().manual_seed(hash((step, 41)) & 0x7FFFFFFF)
-        half = nn.functional.avg_pool2d(pictures, 2)
-        soft = nn.functional.interpolate(half, pictures.shape[2:], mode="bilinear", align_corners=False)
-        pictures = pictures.lerp(soft, torch.rand(len(pictures), 1, 1, 1, generator=draw))
-        pictures = pictures + 0.06 * torch.rand(len(pictures), 1, 1, 1, generator=draw) * torch.randn(
-            pictures.shape, generator=draw
-        )
+        pictures = soften(pictures, torch.Generator().manual_seed(hash((step, 41)) & 0x7FFFFFFF))
         if self._converter is not None and pairs is not None:
             kept = len(pictures) // 2
             pictures = torch.cat((pictures[:kept], run_all(self._converter, pairs.photos[kept:])))
