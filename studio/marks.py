@@ -59,16 +59,20 @@ def mark(pixels: Pixels, place: str) -> Pixels:
         return pixels
     height, width = pixels.shape[:2]
     size = max(9, min(width, height) // 28)
-    label = f"◆ {SOFTWARE}" if min(width, height) >= 200 else "◆"
+    label = SOFTWARE if min(width, height) >= 200 else ""
     whole = Image.fromarray(pixels)
     layer = Image.new("RGBA", whole.size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
-    font = ImageFont.load_default(size)
+    font, pad = ImageFont.load_default(size), size // 2
     left, top, right, bottom = draw.textbbox((0, 0), label, font=font)
-    across, down, pad = right - left, bottom - top, size // 2
+    half = 0.36 * size  # a diamond, drawn: fonts that come with libraries have none
+    across, down = round(2 * half) + (pad // 2 + right - left if label else 0), max(round(2 * half), bottom - top)
     x = width - across - 2 * pad
     y = 0 if place == "top" else height - down - 2 * pad
     draw.rounded_rectangle((x, y, x + across + 2 * pad, y + down + 2 * pad), radius=pad, fill=(0, 0, 0, 110))
-    draw.text((x + pad - left, y + pad - top), label, font=font, fill=(255, 255, 255, 225))
+    middle, white = (x + pad + half, y + pad + down / 2), (255, 255, 255, 225)
+    corners = ((-half, 0), (0, -half), (half, 0), (0, half))
+    draw.polygon([(middle[0] + over, middle[1] + under) for over, under in corners], fill=white)
+    draw.text((x + across + pad - right, middle[1] - (top + bottom) / 2), label, font=font, fill=white)
     marked = Image.alpha_composite(whole.convert("RGBA"), layer)
     return np.asarray(marked if pixels.shape[2] == 4 else marked.convert("RGB"), dtype=np.uint8)

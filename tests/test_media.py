@@ -219,3 +219,16 @@ def test_the_note_is_json_that_others_can_read(tmp_path: Path, services: Service
     with Image.open(kept.path) as opened:
         assert json.loads(opened.info["likeness"])["settings"] == {"seed": 1}
         assert opened.info["Software"] == "Likeness"
+
+
+def test_the_visible_mark_is_a_diamond_not_a_box_for_a_missing_letter() -> None:
+    small = marks.mark(np.full((128, 128, 3), 160, np.uint8), "corner")
+    white = small.min(axis=2) > 215
+    rows, columns = np.nonzero(white)
+    box = white[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert box.shape[0] >= 5
+    assert box[len(box) // 2].all()  # widest in the middle
+    assert not box[0, 0]
+    assert not box[0, -1]
+    assert not box[-1, 0]
+    assert (marks.mark(small, "metadata") == small).all()
