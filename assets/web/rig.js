@@ -8,6 +8,8 @@ import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 const VIEW_DEGREES = 14;
 const FACE_METRES = 0.27; // what the view's height takes in, about the face
 const LEAST_SEEN = 0.01;
+const MOVING_RATIO = 0.4; // where a processor draws, while it moves: late pictures are worse than soft ones
+const STILL_MS = 1500;
 
 function drawsInSoftware() {
   const context = document.createElement("canvas").getContext("webgl2");
@@ -21,9 +23,12 @@ export class Rig {
   // element: where the picture goes; it is filled and followed when its size changes.
   constructor(element, _root = "", { ground = "#e3ddd3" } = {}) {
     this.element = element;
-    this.renderer = new THREE.WebGLRenderer({ antialias: !drawsInSoftware(), preserveDrawingBuffer: true });
+    const software = drawsInSoftware();
+    this.renderer = new THREE.WebGLRenderer({ antialias: !software, preserveDrawingBuffer: true });
     this.renderer.toneMapping = THREE.NeutralToneMapping;
-    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
+    this.sharp = Math.min(window.devicePixelRatio, 2);
+    this.moving = software ? MOVING_RATIO : this.sharp;
+    this.renderer.setPixelRatio(this.sharp);
     element.append(this.renderer.domElement);
     this.scene = new THREE.Scene();
     this.scene.background = new THREE.Color(ground);
@@ -109,12 +114,16 @@ export class Rig {
   ask() {
     if (this.asked) return;
     this.asked = true;
-    const again = () => (this.#busy() ? requestAnimationFrame(again) : this.draw());
+    const again = () => (this.#busy() ? requestAnimationFrame(again) : this.draw(this.moving));
     requestAnimationFrame(again);
   }
 
-  draw() {
+  // Sharp, or with fewer pixels to an inch and sharp again as soon as nothing moves.
+  draw(ratio = this.sharp) {
     this.asked = false;
+    clearTimeout(this.later);
+    if (ratio !== this.sharp) this.later = setTimeout(() => this.draw(), STILL_MS);
+    if (ratio !== this.renderer.getPixelRatio()) this.renderer.setPixelRatio(ratio);
     this.renderer.render(this.scene, this.camera);
     const context = this.renderer.getContext();
     if (this.fence) context.deleteSync(this.fence);
@@ -129,6 +138,7 @@ export class Rig {
 
   // Frees what the graphics card holds.
   close() {
+    clearTimeout(this.later);
     this.watcher.disconnect();
     this.controls.dispose();
     if (this.root) this.#drop(this.root);
