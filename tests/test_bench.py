@@ -1,9 +1,12 @@
 """Speed rows: both sides of a pair do the same work, rows are chosen by name."""
 
+from pathlib import Path
+
 import pytest
 
 from training import bench as speeds
 from training.bench import Pair, bench, time_pair
+from training.bench_edits import rate_garment, rate_text
 
 
 def test_a_pair_of_equal_work_has_a_ratio_near_one():
@@ -44,3 +47,11 @@ def test_rows_are_chosen_by_name_and_unknown_ones_are_named(monkeypatch):
     assert report["notes"] == {"d_fps": "No weights."}
     with pytest.raises(ValueError, match="no speed row c_ratio"):
         bench(["c_ratio"])
+
+
+def test_edits_are_timed_with_what_ships_and_told_in_a_sentence_where_weights_lack(tmp_path: Path):
+    assert 0 < float(rate_garment([speeds.SHIPPED])["garment_seconds"]) < 60
+    for rate in (rate_garment, rate_text):
+        (said,) = rate([tmp_path]).values()
+        assert isinstance(said, str)
+        assert "python -m training" in said

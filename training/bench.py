@@ -176,8 +176,21 @@ def _browser() -> Rows:
     return rate_browser()
 
 
+def _text() -> Rows:
+    from training.bench_edits import rate_text
+
+    return rate_text((SHIPPED,))
+
+
+def _garment() -> Rows:
+    from training.bench_edits import rate_garment
+
+    return rate_garment((SHIPPED,))
+
+
 GROUPS: dict[str, Callable[[], Rows]] = {
     "live_fps": _live, "live_server_p95_ms": _server, "live_browser_p95_ms": _browser,
+    "text_edit_seconds": _text, "garment_seconds": _garment,
 }  # fmt: skip
 """Rows that are measured together; asked for by the first one's name. A sentence says why one could not be measured."""
 
@@ -196,7 +209,7 @@ def bench(names: Sequence[str] = ()) -> dict[str, Any]:
     for name in (name for name in wanted if name in GROUPS):
         found = GROUPS[name]()
         notes |= {row: value for row, value in found.items() if isinstance(value, str)}
-        rates |= {row: None if isinstance(value, str) else round(value, 2) for row, value in found.items()}
+        rates |= {row: None if isinstance(value, str) else round(value, 3) for row, value in found.items()}
     return {
         "device": "cpu",
         "threads": torch.get_num_threads(),

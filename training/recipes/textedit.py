@@ -25,6 +25,7 @@ from training.speech_task import SpeechRecipe
 from training.swd import sliced_distance
 from training.task import cosine
 from training.textedit_data import FITTED, VALIDATED, PortraitData, fit_standard
+from training.textedit_growing import choose_size, grow
 from training.textedit_tasks import ASSETS, SOURCES, CaptionerRecipe, EditorRecipe, InverterRecipe, read_config
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ class Settings:
 
 
 class GeneratorRecipe:
-    """A generator that draws the faces codes stand for; options: ``count`` of cached faces, ``fitted``, and Settings."""
+    """A generator that draws the faces codes stand for.
+
+    Options: ``count`` of cached faces, ``fitted``, ``size`` in pixels, ``grow``: the result of a run at fewer pixels to go on
+    from, and Settings.
+    """
 
     subject, name, round_size = "textedit", "generator", 10_000
     published = ("generator", "standard")
@@ -76,13 +81,15 @@ class GeneratorRecipe:
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
-        self.config: Config = read_config(request)
+        self.config: Config = choose_size(request, read_config(request))
         self.settings = _settings(request)
         self.seed, self.batch_size = request.seed, self.settings.batch
         folder = Path(request.data) if request.data else None
         device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
         self.standard = fit_standard(folder, int(request.options.get("fitted", FITTED)), device)
         self.generator, self.discriminator = make_generator(self.config), make_discriminator(self.config)
+        if "grow" in request.options:
+            grow(self.generator, self.standard, Path(str(request.options["grow"])))
         self.paths = nn.Module()
         self.paths.register_buffer("mean_length", torch.zeros(()))
         self.modules: dict[str, nn.Module] = {

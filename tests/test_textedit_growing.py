@@ -1,0 +1,52 @@
+"""A generator of faces that learned at few pixels and goes on at more."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core import checkpoints
+from core.textedit.codes import Standard, read_grades, read_parameters
+from core.textedit.config import Config
+from core.textedit.networks import make_generator
+from training.spec import BadRequest, RunSpec
+from training.textedit_growing import choose_size, grow
+
+SEEDS = torch.arange(700_000_000, 700_000_048)
+
+
+def test_a_grown_generator_draws_the_same_people_larger_and_learns_with_its_new_blocks(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    config = Config.tiny()
+    small, standard = make_generator(config), Standard.fit(read_parameters(SEEDS), read_grades(SEEDS), SEEDS)
+    card = checkpoints.Card("textedit", "generator", config=asdict(config))
+    checkpoints.save(
+        tmp_path / "small", card, {"generator": small.state_dict(), "standard": standard.state_dict()}, "fp32"
+    )
+    asked = choose_size(RunSpec("textedit", "generator", options={"size": 64}), config)
+    large, fresh = make_generator(asked), Standard()
+    grow(large, fresh, tmp_path / "small")
+    codes = torch.randn(2, config.generator.code_width)
+    before, after = small(codes, None, 1.0, "none"), large(codes, None, 1.0, "none")
+    assert after.shape[2] == 2 * before.shape[2]
+    assert (F.avg_pool2d(after, 2) - before).abs().mean() < 0.05 * before.abs().mean()
+    assert torch.equal(fresh.reading, standard.reading)
+    (slope,) = torch.autograd.grad(after.square().sum(), large.synthesis.blocks[-1].to_rgb.weight)  # pyright: ignore
+    assert slope.abs().max() > 0
+
+
+def test_a_generator_grows_in_pixels_only(tmp_path: Path) -> None:
+    config = Config.tiny()
+    card = checkpoints.Card("textedit", "generator", config=asdict(config))
+    modules = {"generator": make_generator(config).state_dict(), "standard": Standard().state_dict()}
+    checkpoints.save(tmp_path / "start", card, modules)
+    for other in ({"size": 16}, {"channel_limit": 4, "size": 64}):
+        other_generator = make_generator(config).__class__(replace(config.generator, **other))
+        with pytest.raises(BadRequest, match="only in pixels"):
+            grow(other_generator, Standard(), tmp_path / "start")
+    with pytest.raises(BadRequest, match="Option size"):
+        choose_size(RunSpec("textedit", "generator", options={"size": 48}), config)
