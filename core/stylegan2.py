@@ -128,6 +128,22 @@ class Mapping(nn.Module):
         return x
 
     @torch.no_grad()
+    def begin_straight(self, lift: float = 3.0) -> None:
+        """Starts as w = lrelu(z): all but the last layer pass what they get, lifted to where the activation is straight.
+
+        Random layers scramble z, and at their low rate unscramble it only over millions of pictures; where codes have
+        a meaning from the start, that is the time until the synthesis can hear it.
+        """
+        gain, last = math.sqrt(2.0), len(self.layers) - 1
+        for place, layer in enumerate(self.layers):
+            assert isinstance(layer, Linear)
+            passed = torch.eye(*layer.weight.shape, device=layer.weight.device)
+            ends = place == last
+            layer.weight.copy_(passed / layer.scale / (1.0 if ends else gain))
+            lifted = (lift / gain if place == 0 and not ends else 0.0) - (lift if ends and last else 0.0)
+            layer.bias.fill_(lifted / layer.rate)
+
+    @torch.no_grad()
     def follow(self, w: Tensor, keep: float = 0.998) -> None:
         """Moves the running mean towards these codes."""
         self.average.copy_(w.detach().float().mean(dim=0).lerp(self.average, keep))
@@ -318,6 +334,14 @@ class Generator(nn.Module):
         self.config = config
         self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
+
+    @torch.no_grad()
+    def begin_straight(self) -> None:
+        """Starts with a straight mapping and with styles that hardly differ: for codes that have a meaning from the start."""
+        self.mapping.begin_straight()
+        for module in self.synthesis.modules():
+            if isinstance(module, (ModulatedConv, ToRGB)):
+                module.affine.weight.mul_(0.1)
 
     def forward(
         self, z: Tensor, condition: Tensor | None = None, truncation: float = 1.0, noise: Noise = "random"

@@ -1,4 +1,4 @@
-"""A generator of faces that learned at few pixels and goes on at more."""
+"""How a generator of faces learns: grown from fewer pixels, started straight, and looking at people first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from core import checkpoints
 from core.textedit.codes import Standard, read_grades, read_parameters
 from core.textedit.config import Config
+from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_generator
 from training.spec import BadRequest, RunSpec
 from training.textedit_growing import choose_size, grow
@@ -50,3 +51,41 @@ def test_a_generator_grows_in_pixels_only(tmp_path: Path) -> None:
             grow(other_generator, Standard(), tmp_path / "start")
     with pytest.raises(BadRequest, match="Option size"):
         choose_size(RunSpec("textedit", "generator", options={"size": 48}), config)
+
+
+def test_a_straight_start_lets_pictures_follow_codes_that_random_layers_would_scramble() -> None:
+    torch.manual_seed(3)
+    config = Config.small().generator
+    random, straight = make_generator(Config.small()), make_generator(Config.small())
+    straight.begin_straight()
+    z = torch.randn(1536, config.code_width)
+    unread = []
+    for generator in (random, straight):
+        with torch.no_grad():
+            w = generator.mapping(z)
+        told = torch.cat((w, torch.ones(len(w), 1)), 1)
+        back = torch.linalg.lstsq(told[:1024], z[:1024]).solution
+        unread.append(float((told[1024:] @ back - z[1024:]).square().mean()))
+    assert unread[1] < 0.3
+    assert unread[0] > 0.8
+    again = make_generator(Config.small())
+    again.begin_straight()
+    assert torch.allclose(again.mapping(z), straight.mapping(z)), "nothing of it is drawn by lot"
+
+
+def test_what_is_off_in_a_person_counts_more_than_the_same_behind_them() -> None:
+    person = torch.zeros(1, 1, 16, 16)
+    person[..., 8:] = 1
+    counts = favour_people(person, 3.0)
+    assert counts.mean() == pytest.approx(1.0)
+    target = torch.zeros(1, 3, 16, 16)
+    off = {}
+    for name, columns in (("behind", slice(2, 5)), ("person", slice(10, 13))):
+        drawn = target.clone()
+        drawn[:, :, 4:8, columns] = 0.5
+        off[name] = picture_terms(drawn, target, None, counts)
+        even = picture_terms(drawn, target, None)
+        alike = picture_terms(drawn, target, None, torch.ones_like(person))
+        assert all(torch.equal(even[key], alike[key]) for key in even)
+    for key in ("pixels", "slopes"):
+        assert float(off["person"][key]) == pytest.approx(3 * float(off["behind"][key]), rel=1e-5)

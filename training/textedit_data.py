@@ -34,6 +34,8 @@ class Portraits:
     pixels: Tensor
     parameters: Tensor
     grades: Tensor
+    person: Tensor
+    """N x 1 x H x W, true where it is not background."""
 
 
 class PortraitData:
@@ -73,10 +75,10 @@ class PortraitData:
         if cache is None:
             batch = faces(seeds, self._device, self._size)
             parameters = read_parameters(seeds, self._device).to(batch.pixels.device)
-            return Portraits(seeds, batch.pixels, parameters, batch.attributes)
-        found = cache.read(chosen)
+            return Portraits(seeds, batch.pixels, parameters, batch.attributes, _person(batch.segmentation))
+        found = cache.read(chosen, ("pixels", "segmentation", "attributes"))
         parameters = torch.stack([self._parameters(cache, int(place)) for place in chosen])
-        return Portraits(seeds, found["pixels"], parameters, found["attributes"])
+        return Portraits(seeds, found["pixels"], parameters, found["attributes"], _person(found["segmentation"]))
 
     def _parameters(self, cache: FacesCache, place: int) -> Tensor:
         """A cached face's parameters, kept beside its shard."""
@@ -93,6 +95,10 @@ class PortraitData:
                 partial.replace(path)
             self._kept[key] = load_file(path)["parameters"]
         return self._kept[key][place - start]
+
+
+def _person(segmentation: Tensor) -> Tensor:
+    return (segmentation.reshape(len(segmentation), 1, *segmentation.shape[-2:]) > 0).contiguous()
 
 
 def fit_standard(folder: Path | None, count: int, device: str = "cpu") -> Standard:

@@ -158,7 +158,10 @@ def _caption(grades: Tensor, seeds: list[int]) -> Tensor:
 
 
 class InverterRecipe:
-    """Faces to codes by what the code is and by what it draws. Options: ``generator``, ``count``, ``batch``, ``rate``."""
+    """Faces to codes by what the code is and by what it draws.
+
+    Options: ``generator``, ``count``, ``batch``, ``rate``; ``pictures``: how many of a batch are drawn again (all).
+    """
 
     subject, name, round_size = SUBJECT, "inverter", ROUND
     published = ("encoder",)
@@ -175,6 +178,7 @@ class InverterRecipe:
         }  # fmt: skip
         self.averaged = {"encoder": 3_000.0}
         self.batch_size = int(request.options.get("batch", 32))
+        self._pictures = max(1, min(int(request.options.get("pictures", self.batch_size)), self.batch_size))
         rate, steps = float(request.options.get("rate", 1e-3)), request.steps
         self.phases = (
             Phase("encoder", ("encoder",), rate, weight_decay=1e-4, clip=5.0, schedule=lambda s: cosine(s, steps)),
@@ -195,8 +199,9 @@ class InverterRecipe:
         read = self.encoder(batch["pixels"])
         with torch.no_grad():
             true = self.standard.encode(batch["parameters"], batch["seeds"], TRUE_WIDTH)
-        drawn = draw_codes(self.generator, read)
-        terms = {name: 4.0 * value for name, value in picture_terms(drawn, batch["pixels"], None).items()}
+        count = max(1, round(self._pictures * len(read) / self.batch_size))
+        drawn = draw_codes(self.generator, read[:count])
+        terms = {name: 4.0 * value for name, value in picture_terms(drawn, batch["pixels"][:count], None).items()}
         return {
             **terms,
             "code": (read[:, :TRUE_WIDTH] - true).square().mean(),

@@ -14,7 +14,7 @@ FUSED = ("before", "behind")
 
 
 def _small() -> stylegan2.Config:
-    return stylegan2.Config(size=128, code_width=384, channel_base=4096, channel_limit=256)
+    return stylegan2.Config(size=128, code_width=384, channel_base=4096, channel_limit=192)
 
 
 def _tiny() -> stylegan2.Config:
@@ -62,7 +62,7 @@ class Config:
 
     @classmethod
     def small(cls) -> Config:
-        """128 px and half the channels, a quarter in the finest layers: what a CPU can train."""
+        """128 px and about a third of the channels: what a CPU can train."""
         return cls(_small(), encoder_width=24, captioner_width=24, fusion_width=768, sentence_width=320)
 
     @classmethod

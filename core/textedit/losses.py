@@ -9,23 +9,37 @@ from torch import Tensor, nn
 from core.textedit.vocabulary import PAD
 
 
-def slope_difference(drawn: Tensor, target: Tensor) -> Tensor:
+def slope_difference(drawn: Tensor, target: Tensor, counts: Tensor) -> Tensor:
     """Mean absolute difference of the slopes of pictures, at full and half size: edges in the right places."""
     total = drawn.new_zeros(())
     for _ in range(2):
         for dimension in (2, 3):
-            total = total + (drawn.diff(dim=dimension) - target.diff(dim=dimension)).abs().mean()
-        drawn, target = F.avg_pool2d(drawn, 2), F.avg_pool2d(target, 2)
+            off = (drawn.diff(dim=dimension) - target.diff(dim=dimension)).abs()
+            total = total + (off * counts.narrow(dimension, 0, off.shape[dimension])).mean()
+        drawn, target, counts = (F.avg_pool2d(one, 2) for one in (drawn, target, counts))
     return total / 4
 
 
-def picture_terms(drawn: Tensor, target: Tensor, distance: nn.Module | None) -> dict[str, Tensor]:
-    """Pixels, slopes, and the perceptual distance where its network is there."""
+def picture_terms(
+    drawn: Tensor, target: Tensor, distance: nn.Module | None, counts: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Pixels, slopes, and the perceptual distance where its network is there. ``counts`` (N x 1 x H x W): how much a pixel
+    counts, 1 on average."""
     drawn, target = drawn.float(), target.float()
-    terms = {"pixels": (drawn - target).abs().mean(), "slopes": 2.0 * slope_difference(drawn, target)}
+    counts = torch.ones_like(target[:, :1]) if counts is None else counts
+    terms = {
+        "pixels": ((drawn - target).abs() * counts).mean(),
+        "slopes": 2.0 * slope_difference(drawn, target, counts),
+    }
     if distance is not None:
         terms["looks"] = distance(drawn, target).mean()
     return terms
+
+
+def favour_people(person: Tensor, times: float) -> Tensor:
+    """How much each pixel counts, 1 on average, where those of the person (N x 1 x H x W, 0 or 1) count ``times`` as much."""
+    counts = 1.0 + (times - 1.0) * person.float()
+    return counts / counts.mean((1, 2, 3), keepdim=True)
 
 
 def unlikelihood(logits: Tensor, sentences: Tensor) -> Tensor:

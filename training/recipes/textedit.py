@@ -18,7 +18,7 @@ from core.checkpoints import CheckpointMissing
 from core.image import contact_sheet, to_pixels
 from core.perceptual import load_distance
 from core.textedit.config import Config
-from core.textedit.losses import picture_terms
+from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_discriminator, make_generator
 from training.recipe import Phase
 from training.speech_task import SpeechRecipe
@@ -43,8 +43,12 @@ class Settings:
     rate: float = 0.0025
     warm: float = 0.5
     """Share of the steps with true codes alone; 1 never meets the adversary."""
+    true_rate: float = 0.012
+    """Where the adversary is never met: with momentum, and without a dance of two networks to keep in step."""
     pixels: float = 10.0
     """Weight of pixels, slopes and perceptual distance to the code's true picture while there is no adversary."""
+    person: float = 3.0
+    """How many times a pixel of the person counts as one of the background, which codes hardly know."""
     still: float = 3.0
     """The same beside the adversary."""
     r1_weight: float = 1.0
@@ -88,6 +92,7 @@ class GeneratorRecipe:
         device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
         self.standard = fit_standard(folder, int(request.options.get("fitted", FITTED)), device)
         self.generator, self.discriminator = make_generator(self.config), make_discriminator(self.config)
+        self.generator.begin_straight()
         if "grow" in request.options:
             grow(self.generator, self.standard, Path(str(request.options["grow"])))
         self.paths = nn.Module()
@@ -113,7 +118,13 @@ class GeneratorRecipe:
         wanted, warm = self.settings, self._warm
         if warm >= steps:
             return (
-                Phase("true", ("generator",), wanted.rate, (0.0, 0.99), clip=10.0, schedule=lambda s: cosine(s, steps)),
+                Phase(
+                    "true",
+                    ("generator",),
+                    wanted.true_rate,
+                    clip=10.0,
+                    schedule=lambda s: cosine(s, steps),
+                ),
             )
 
         def joined(step: int) -> float:
@@ -147,7 +158,7 @@ class GeneratorRecipe:
         draw = torch.Generator().manual_seed(hash((self.seed, step, 57)) & 0x7FFFFFFF)
         free = torch.randn(self.batch_size, self.config.generator.code_width, generator=draw)
         return {"real": found.pixels[here], "parameters": found.parameters[here], "seeds": found.seeds[here],
-                "free": free[here]}  # fmt: skip
+                "person": found.person[here], "free": free[here]}  # fmt: skip
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """The term of one phase; before the adversary is met its phases have nothing to say."""
@@ -185,7 +196,8 @@ class GeneratorRecipe:
         self.generator.mapping.follow(w)
         drawn = self.generator.synthesis(self.generator.spread(w))
         weight = self.settings.pixels if step < self._warm else self.settings.still
-        terms = picture_terms(drawn, batch["real"], self._near(drawn.device))
+        counts = favour_people(batch["person"], self.settings.person)
+        terms = picture_terms(drawn, batch["real"], self._near(drawn.device), counts)
         return {name: weight * value for name, value in terms.items()}
 
     def _imagine(self, batch: dict[str, Tensor], count: int | None = None) -> tuple[Tensor, Tensor]:
