@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from core import checkpoints
+from core.engine.faces import faces
+from core.face.reader import Face
+from core.image import to_pixels
 from core.textedit.codes import Standard, read_grades, read_parameters
 from core.textedit.config import Config
 from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_generator
+from core.textedit.predict import frame_face
 from training.spec import BadRequest, RunSpec
+from training.textedit_data import frame_portraits
 from training.textedit_growing import choose_size, grow
 
 SEEDS = torch.arange(700_000_000, 700_000_048)
@@ -89,3 +95,18 @@ def test_what_is_off_in_a_person_counts_more_than_the_same_behind_them() -> None
         assert all(torch.equal(even[key], alike[key]) for key in even)
     for key in ("pixels", "slopes"):
         assert float(off["person"][key]) == pytest.approx(3 * float(off["behind"][key]), rel=1e-5)
+
+
+def test_portraits_to_learn_from_are_framed_as_photos_are() -> None:
+    size = 128
+    batch = faces(range(700_000_100, 700_000_104), size=size)
+    framed, person = frame_portraits(batch.pixels, batch.segmentation, batch.landmarks)
+    for picture, points, mine, seen in zip(
+        to_pixels(batch.pixels), batch.landmarks.numpy(), to_pixels(framed), person, strict=True
+    ):
+        face = Face(points[:, :2], 1.0)
+        theirs, _ = frame_face(picture, face, size)
+        assert np.abs(mine.astype(float) - theirs).mean() < 1.0
+        assert np.abs(picture.astype(float) - theirs).mean() > 8.0
+        middle = seen[0, size // 4 : 3 * size // 4, size // 4 : 3 * size // 4].float().mean()
+        assert middle > max(0.7, float(seen.float().mean()))

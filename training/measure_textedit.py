@@ -33,6 +33,8 @@ COUNT = 16
 MOVED = 1 / 3
 INVERTED = 12
 EFFORT = Effort(40, 40)
+DRAWN = 256
+"""Pixels of an engine picture in which a face is found and framed."""
 AVERAGED = 64
 """Faces in the mean face."""
 IDENTITY_FREE = tuple(key for key in ASKABLE if not ATTRIBUTES[INDEX[key]].identity)
@@ -172,18 +174,22 @@ def _inversion(predictor: Predictor, asked: Asked) -> Found:
     """Photo to code to picture, against the mean face, by the judge of likeness."""
     predictor.need("inverter")
     judge = load_judge("distance", asked.roots)
-    size = predictor.config.size
     if asked.data is not None:
         photos = to_tensor(np.stack(frame_all(predictor, read_folder(asked.data, asked.count))))
     else:
-        photos = faces(asked.seeds(INVERTED)[:INVERTED], asked.device, size).pixels.cpu()
-    mean = faces(range(900_000_000, 900_000_000 + AVERAGED), asked.device, size).pixels.mean(0, keepdim=True).cpu()
+        photos = _framed(predictor, asked.seeds(INVERTED)[:INVERTED], asked.device)
+    mean = _framed(predictor, range(900_000_000, 900_000_000 + AVERAGED), asked.device).mean(0, keepdim=True)
     found = [predictor.draw(predictor.find(portrait, EFFORT)) for portrait in to_pixels(photos)]
     with torch.no_grad():
         mine = judge(to_tensor(np.stack(found)), photos)
         nothing = judge(mean.expand_as(photos).contiguous(), photos)
     both = torch.stack((mine, nothing), 1).double().numpy()
     return Found({"inversion_share": Row(both, 1.0, middle=_share, grouped=False)})
+
+
+def _framed(predictor: Predictor, seeds: Sequence[int], device: str) -> Tensor:
+    """Engine faces as the predictor frames photos."""
+    return to_tensor(np.stack(frame_all(predictor, list(to_pixels(faces(seeds, device, DRAWN).pixels.cpu())))))
 
 
 def frame_all(predictor: Predictor, photos: Sequence[Pixels]) -> list[Pixels]:

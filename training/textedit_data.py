@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -18,7 +19,9 @@ from core.engine.captions import write_caption
 from core.engine.faces import faces
 from core.engine.faces_cache import SHARD_FACES, CacheConfig, FacesCache, engine_digest, fill_cache
 from core.engine.wordings import Language
+from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.textedit.codes import Standard, read_grades, read_parameters
+from core.textedit.predict import PORTRAIT_RISE, PORTRAIT_ROOM
 
 TRAIN_SEED, VALIDATION_SEED = 0, 900_000_000
 FIT_SEED = 700_000_000
@@ -75,10 +78,12 @@ class PortraitData:
         if cache is None:
             batch = faces(seeds, self._device, self._size)
             parameters = read_parameters(seeds, self._device).to(batch.pixels.device)
-            return Portraits(seeds, batch.pixels, parameters, batch.attributes, _person(batch.segmentation))
-        found = cache.read(chosen, ("pixels", "segmentation", "attributes"))
+            shown = frame_portraits(batch.pixels, batch.segmentation, batch.landmarks)
+            return Portraits(seeds, shown[0], parameters, batch.attributes, shown[1])
+        found = cache.read(chosen, ("pixels", "segmentation", "attributes", "landmarks"))
+        shown = frame_portraits(found["pixels"], found["segmentation"], found["landmarks"])
         parameters = torch.stack([self._parameters(cache, int(place)) for place in chosen])
-        return Portraits(seeds, found["pixels"], parameters, found["attributes"], _person(found["segmentation"]))
+        return Portraits(seeds, shown[0], parameters, found["attributes"], shown[1])
 
     def _parameters(self, cache: FacesCache, place: int) -> Tensor:
         """A cached face's parameters, kept beside its shard."""
@@ -97,8 +102,20 @@ class PortraitData:
         return self._kept[key][place - start]
 
 
-def _person(segmentation: Tensor) -> Tensor:
-    return (segmentation.reshape(len(segmentation), 1, *segmentation.shape[-2:]) > 0).contiguous()
+def frame_portraits(pixels: Tensor, segmentation: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Pictures as the room's predictor frames photos, upright and of one size, and where in them a person is."""
+    points, size = landmarks[..., :2].float(), pixels.shape[-1]
+    low, high = points.amin(1), points.amax(1)
+    side = (high - low).amax(1) * PORTRAIT_ROOM
+    centre = (low + high) / 2 - torch.stack((torch.zeros_like(side), PORTRAIT_RISE * side), 1)
+    across = points[:, LEFT_EYE].mean(1) - points[:, RIGHT_EYE].mean(1)
+    across = across / across.norm(dim=1, keepdim=True)
+    turn = torch.stack((across, torch.stack((-across[:, 1], across[:, 0]), 1)), 2) * (side / size)[:, None, None]
+    way = torch.cat((turn, (2 * centre / size - 1)[:, :, None]), 2)
+    grid = F.affine_grid(way, [len(pixels), 1, size, size], align_corners=False)
+    seen = (segmentation.reshape(len(pixels), 1, size, size) > 0).float()
+    person = F.grid_sample(seen, grid, "nearest", "zeros", align_corners=False) > 0.5
+    return F.grid_sample(pixels.float(), grid, "bilinear", "border", align_corners=False), person
 
 
 def fit_standard(folder: Path | None, count: int, device: str = "cpu") -> Standard:

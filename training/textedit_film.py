@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.engine.faces import Choices, faces
 from core.engine.moments import draw_moments
+from core.face.align import crop
 from core.image import to_pixels, to_tensor
 from core.textedit.film import Edit, edit_frames
 from core.textedit.invert import Effort
@@ -19,6 +20,8 @@ from training.measure import Asked, Found, Row
 FRAMES, RATE = 24, 8
 """Three seconds."""
 CLIPS = 1
+DRAWN = 256
+"""Pixels of its frames, in which a face is found and framed."""
 TURNED_DEGREES = 6.0
 NOISE = 2.0 / 255
 """Deviation of a pixel from frame to frame, as a webcam's."""
@@ -52,6 +55,16 @@ def draw_clip(seed: int, size: int, device: str = "cpu", frames: int = FRAMES) -
     return Clip(given, true.diff(dim=0).abs().amax(1, keepdim=True) < STILL * 2)
 
 
+def frame_clip(predictor: Predictor, clip: Clip) -> Clip:
+    """The clip in one square, where the predictor frames the first picture's face."""
+    shown = to_pixels(clip.given)
+    _, square = predictor.frame(shown[0])
+    cut = [crop(one, square, predictor.config.size) for one in shown]
+    still = np.repeat(clip.still.numpy().transpose(0, 2, 3, 1), 3, 3).astype(np.uint8) * 255
+    held = np.stack([crop(one, square, predictor.config.size)[..., :1] for one in still]).transpose(0, 3, 1, 2)
+    return Clip(to_tensor(np.stack(cut)), torch.from_numpy(held) == 255)
+
+
 def flicker(pictures: Tensor, still: Tensor) -> np.ndarray:
     """Mean change, of 255, of each frame from the one before where the true clip stands still; NaN where nothing does."""
     change = pictures.diff(dim=0).abs().mean(1, keepdim=True) * 127.5
@@ -65,7 +78,7 @@ def measure_flicker(predictor: Predictor, asked: Asked) -> Found:
     predictor.need("inverter", "editor")
     edited, plain = [], []
     for place, seed in enumerate(asked.seeds(CLIPS)[:CLIPS]):
-        clip = draw_clip(seed, predictor.config.size, asked.device)
+        clip = frame_clip(predictor, draw_clip(seed, DRAWN, asked.device))
         edit = Edit(TEXTS[place % len(TEXTS)])
         pictures = list(edit_frames(predictor, to_pixels(clip.given), edit, EFFORT))
         edited.append(flicker(to_tensor(pictures), clip.still))

@@ -14,6 +14,7 @@ from core.textedit.invert import Effort
 from core.textedit.predict import LatentCode, Predictor
 from core.textedit.requests import ask_for, both_ways
 from training.measure import Asked, CannotMeasure, read_folder
+from training.measure_textedit import DRAWN, frame_all
 
 FACES, SIDE = 4, 96
 NOBODIES = 32
@@ -59,14 +60,15 @@ def _held_out(predictor: Predictor, asked: Asked) -> list[LatentCode]:
         predictor.need("inverter")
     except CheckpointMissing:
         return [predictor.imagine(seed) for seed in seeds]
-    return [predictor.find(one, EFFORT) for one in to_pixels(faces(seeds, asked.device, predictor.config.size).pixels)]
+    photos = list(to_pixels(faces(seeds, asked.device, DRAWN).pixels))
+    return [predictor.find(one, EFFORT) for one in frame_all(predictor, photos)]
 
 
 def draw_nobodies(predictor: Predictor, asked: Asked) -> Pixels:
     """Left: people of nobody, drawn from N(0, I); right: engine faces, which they are to be like."""
     seeds = asked.seeds(NOBODIES)
     mine = [_fit(predictor.draw(predictor.imagine(seed, 1.0)), 128) for seed in seeds]
-    true = [_fit(one, 128) for one in to_pixels(faces(seeds, asked.device, predictor.config.size).pixels)]
+    true = [_fit(one, 128) for one in frame_all(predictor, list(to_pixels(faces(seeds, asked.device, DRAWN).pixels)))]
     columns = min(4, len(seeds))
     halves = [contact_sheet(pictures, columns) for pictures in (mine, true)]
     between = np.full((halves[0].shape[0], 16, 3), 255, np.uint8)
