@@ -39,6 +39,8 @@ class Config:
     """Where the editor's fused code enters: ``before`` the mapping network, or ``behind`` it."""
     encoder_width: int = 32
     """Channels of the photo encoder's first stage; 64 is VGG itself."""
+    encoder_size: int = 256
+    """Pixels of the side at which it looks at photos, where the generator draws as many."""
     captioner_width: int = 32
     vector_width: int = 1024
     """Numbers in the captioner's x."""
@@ -63,7 +65,9 @@ class Config:
     @classmethod
     def small(cls) -> Config:
         """128 px and about a third of the channels: what a CPU can train."""
-        return cls(_small(), encoder_width=24, captioner_width=24, fusion_width=768, sentence_width=320)
+        return cls(
+            _small(), encoder_width=24, encoder_size=64, captioner_width=24, fusion_width=768, sentence_width=320
+        )
 
     @classmethod
     def tiny(cls) -> Config:

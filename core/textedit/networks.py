@@ -97,7 +97,7 @@ class PhotoEncoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        width, size, before = config.encoder_width, config.size, 3
+        width, size, before = config.encoder_width, min(config.encoder_size, config.size), 3
         stages: list[nn.Module] = []
         for place in range(5):
             wide = width * 2 ** min(place, 3)
