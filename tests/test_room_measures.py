@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from tiny_expression import draw_person
-from tiny_rooms import put_garment_weights, put_textedit_weights
+from tiny_rooms import assets_without, put_garment_weights, put_textedit_weights
 
 from core.image import Pixels, to_pixels
 from core.textedit.film import Edit, edit_frames
@@ -79,8 +79,9 @@ def test_everything_that_is_promised_of_textedit_is_measured_beside_doing_nothin
 
 
 def test_what_cannot_be_measured_is_named_with_the_weights_that_lack(tmp_path: Path, few: None) -> None:
-    put_textedit_weights(tmp_path, ("editor", "inverter", "captioner", "speech"))
-    report = measure(Asked("textedit", count=2, roots=(tmp_path, SHIPPED)))
+    put_textedit_weights(tmp_path / "own", ("editor", "inverter", "captioner", "speech"))
+    rest = assets_without("textedit", tmp_path / "assets") / "weights"
+    report = measure(Asked("textedit", count=2, roots=(tmp_path / "own", rest)))
     for key in ("edit_success", "inversion_share", "edit_flicker", "caption_f1"):
         assert report["scores"][key] is None
         assert any(key in note and "python -m training textedit" in note for note in report["notes"]), key

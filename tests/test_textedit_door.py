@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_expression import draw_person
-from tiny_rooms import ask, put_textedit_weights
+from tiny_rooms import ask, assets_without, put_textedit_weights
 
 from core.checkpoints import CheckpointMissing
 from core.image import NotAPicture, read_picture
@@ -198,7 +198,7 @@ def test_a_spoken_wish_is_heard_and_shown_as_chips(
 
 
 def test_missing_weights_are_named_with_the_way_to_train_them(photo: Path, tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home", shipped=assets_without("textedit", tmp_path / "assets"))
     opened = Services.open(settings)
     quiet = sound(tmp_path / "said.wav", np.zeros(RATE))
     asked = {

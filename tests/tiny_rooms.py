@@ -74,6 +74,16 @@ def put_textedit_weights(root: Path, without: Sequence[str] = ()) -> Path:
     return root
 
 
+def assets_without(subject: str, folder: Path) -> Path:
+    """What ships, by links, but for one subject's weights."""
+    (folder / "weights").mkdir(parents=True)
+    for kind, chosen in (("", Path("assets").iterdir()), ("weights", Path("assets/weights").iterdir())):
+        for one in chosen:
+            if one.name not in {"weights", subject}:
+                (folder / kind / one.name).symlink_to(one.resolve())
+    return folder
+
+
 def ask(commands: Sequence[Command], services: Services, name: str, *words: object) -> int:
     """Carry out a command by its name with these words."""
     command = next(one for one in commands if one.name == name)
