@@ -14,7 +14,7 @@ from core import checkpoints
 from core.engine.faces import faces
 from core.face.reader import Face
 from core.image import to_pixels
-from core.textedit.codes import Standard, read_grades, read_parameters
+from core.textedit.codes import TRUE_WIDTH, Standard, calm_codes, read_grades, read_parameters
 from core.textedit.config import Config
 from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_generator
@@ -110,3 +110,18 @@ def test_portraits_to_learn_from_are_framed_as_photos_are() -> None:
         assert np.abs(picture.astype(float) - theirs).mean() > 8.0
         middle = seen[0, size // 4 : 3 * size // 4, size // 4 : 3 * size // 4].float().mean()
         assert middle > max(0.7, float(seen.float().mean()))
+
+
+def test_a_calmer_code_is_another_face_nearer_to_the_ordinary_and_full_calm_is_the_code_itself() -> None:
+    torch.manual_seed(4)
+    generator = make_generator(Config.small())
+    generator.begin_straight()
+    codes = torch.randn(6, generator.config.code_width)
+    calmer = calm_codes(codes, 0.5)
+    assert torch.allclose(calm_codes(codes, 1.0), codes, atol=1e-5)
+    assert torch.allclose(calmer.norm(dim=1), codes.norm(dim=1), rtol=1e-5)
+    with torch.no_grad():
+        w, near, short = (generator.mapping(one) for one in (codes, calmer, 0.5 * codes))
+    assert torch.allclose(w, short, atol=1e-4), "a shorter code draws the same face"
+    known = slice(0, TRUE_WIDTH)
+    assert near[:, known].var(0).mean() < 0.5 * w[:, known].var(0).mean()

@@ -255,6 +255,17 @@ def draw_codes(count: int, width: int, draw: torch.Generator) -> Tensor:
     return torch.randn(count, width, generator=draw)
 
 
+def calm_codes(codes: Tensor, calm: float) -> Tensor:
+    """Codes (N, C) nearer to the ordinary: what is true of a face at the share ``calm``.
+
+    The mapping network brings every code to one length, so a code that is only shorter draws the same face; the free
+    part takes up the length that is left.
+    """
+    true, free = codes[:, :TRUE_WIDTH] * calm, codes[:, TRUE_WIDTH:]
+    left = (codes.square().sum(1) - true.square().sum(1)).clamp_min(0)
+    return torch.cat((true, free * (left / free.square().sum(1).clamp_min(1e-9)).sqrt()[:, None]), 1)
+
+
 def normality(codes: Tensor) -> dict[str, float]:
     """How far codes (N, C) are from standard normal: largest mean, worst variance, root mean square correlation."""
     centred = codes - codes.mean(0)

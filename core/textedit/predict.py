@@ -22,6 +22,7 @@ from core.image import Pixels, check_pixels, to_pixels, to_tensor
 from core.perceptual import load_distance
 from core.textedit import invert
 from core.textedit.caption import Captioner
+from core.textedit.codes import calm_codes
 from core.textedit.config import Config
 from core.textedit.invert import Effort
 from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_generator
@@ -192,8 +193,8 @@ class Predictor:
 
     def imagine(self, seed: int, calm: float = 0.8) -> LatentCode:
         """Somebody who does not exist, from N(0, I); ``calm`` below 1 keeps to the ordinary."""
-        draws = torch.randn(self.config.generator.code_width, generator=torch.Generator().manual_seed(seed))
-        return LatentCode((draws * calm).numpy().astype(np.float32))
+        draws = torch.randn(1, self.config.generator.code_width, generator=torch.Generator().manual_seed(seed))
+        return LatentCode(_numbers(calm_codes(draws, calm)))
 
 
 def find_weights(recipe: str, roots: Sequence[Path]) -> Found:

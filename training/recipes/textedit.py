@@ -17,6 +17,7 @@ from core import losses
 from core.checkpoints import CheckpointMissing
 from core.image import contact_sheet, to_pixels
 from core.perceptual import load_distance
+from core.textedit.codes import calm_codes
 from core.textedit.config import Config
 from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_discriminator, make_generator
@@ -233,7 +234,12 @@ class GeneratorRecipe:
         width = self.config.generator.code_width
         codes = self._standard_codes(found.parameters[:SHOWN].cpu(), found.seeds[:SHOWN])
         nobody = torch.randn(SHOWN, width, generator=torch.Generator().manual_seed(1))
-        rows = [found.pixels[:SHOWN].float().cpu(), self._draw(codes), self._draw(nobody), self._draw(0.7 * nobody)]
+        rows = [
+            found.pixels[:SHOWN].float().cpu(),
+            self._draw(codes),
+            self._draw(nobody),
+            self._draw(calm_codes(nobody, 0.7)),
+        ]
         return contact_sheet([picture for row in rows for picture in to_pixels(row)], min(SHOWN, len(found.seeds)))
 
     def _standard_codes(self, parameters: Tensor, seeds: Tensor) -> Tensor:
