@@ -24,6 +24,7 @@ from training.face_data import Spread, cut, draw_squares
 from training.judge_tasks import IDENTITY_ROOM, run
 from training.judges import load_judge
 from training.measure import Asked, CannotMeasure, Found, Row, Values, face_groups, read_folder
+from training.textedit_data import frame_portraits
 from training.textedit_film import measure_flicker
 from training.textedit_hearing import measure_chinese, measure_english
 from training.textedit_phrases import WORDINGS
@@ -156,7 +157,8 @@ def _captions(predictor: Predictor, asked: Asked) -> Found:
     predictor.need("captioner")
     batch = faces(asked.seeds(64), asked.device, predictor.config.size)
     scores = []
-    for place, (picture, row) in enumerate(zip(to_pixels(batch.pixels.cpu()), batch.attributes.tolist(), strict=True)):
+    shown, _ = frame_portraits(batch.pixels, batch.segmentation, batch.landmarks)
+    for place, (picture, row) in enumerate(zip(to_pixels(shown.cpu()), batch.attributes.tolist(), strict=True)):
         true = Attributes.from_vector(row)
         said = {wish.key: wish for wish in parse(predictor.describe(picture, "zh" if place % 2 else "en")).wishes}
         right = [key for key, wish in said.items() if wish.low - 0.1 <= true[key] <= wish.high + 0.1]

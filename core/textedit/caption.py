@@ -92,7 +92,7 @@ class Captioner(nn.Module):
 
     @torch.no_grad()
     def describe(self, pictures: Tensor, start: int = START_ENGLISH, most: int = LONGEST) -> list[list[int]]:
-        """The likeliest next word, again and again, until ``<end>``; a word is not said twice in a row."""
+        """The likeliest next word until ``<end>``; no word twice in a row, no three words twice (Paulus 2017)."""
         places, x = self.see(pictures)
         word = torch.full((len(pictures), 1), start, dtype=torch.int64, device=pictures.device)
         state, said = None, []
@@ -101,9 +101,21 @@ class Captioner(nn.Module):
             logits = self._answer(hidden, places)[:, 0]
             logits[:, list(NEVER)] = -torch.inf
             logits.scatter_(1, word, -torch.inf)
+            _forbid_again(logits, said)
             if not said:
                 logits[:, [END, COMMA]] = -torch.inf
             word = logits.argmax(1, keepdim=True)
             said.append(word)
         rows = torch.cat(said, 1).tolist()
         return [row[: row.index(END)] if END in row else row for row in rows]
+
+
+def _forbid_again(logits: Tensor, said: list[Tensor]) -> None:
+    """Rules out words that would end three words in a row which the sentence already holds."""
+    if len(said) < 3:
+        return
+    for row, sentence in enumerate(torch.cat(said, 1).tolist()):
+        last = sentence[-2:]
+        for place in range(len(sentence) - 2):
+            if sentence[place : place + 2] == last:
+                logits[row, sentence[place + 2]] = -torch.inf

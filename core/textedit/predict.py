@@ -80,10 +80,10 @@ class Predictor:
         cards = {"generator": found}
         wanted: tuple[tuple[str, str, Callable[[Config], nn.Module]], ...] = (
             ("inverter", "encoder", PhotoEncoder),
-            ("captioner", "captioner", Captioner),
             ("editor", "words", TextEncoder),
             ("editor", "fusion", Fusion),
             ("editor", "captioner", Captioner),
+            ("captioner", "captioner", Captioner),  # who saw true captions alone tells of photos, where it is there
         )
         for name, key, make in wanted:
             try:

@@ -1,4 +1,4 @@
-"""How a generator of faces learns: grown from fewer pixels, started straight, and looking at people first."""
+"""How the textedit room learns: a generator grown, started straight, looking at people first; sentences that move on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from core import checkpoints
 from core.engine.faces import faces
 from core.face.reader import Face
 from core.image import to_pixels
+from core.textedit.caption import Captioner
 from core.textedit.codes import TRUE_WIDTH, Standard, calm_codes, read_grades, read_parameters
 from core.textedit.config import Config
 from core.textedit.losses import favour_people, picture_terms
@@ -125,3 +126,13 @@ def test_a_calmer_code_is_another_face_nearer_to_the_ordinary_and_full_calm_is_t
     assert torch.allclose(w, short, atol=1e-4), "a shorter code draws the same face"
     known = slice(0, TRUE_WIDTH)
     assert near[:, known].var(0).mean() < 0.5 * w[:, known].var(0).mean()
+
+
+def test_a_sentence_about_a_face_does_not_say_three_words_twice() -> None:
+    torch.manual_seed(6)
+    captioner = Captioner(Config.tiny())
+    torch.nn.init.normal_(captioner.say.bias, std=2.0)
+    for sentence in captioner.describe(torch.rand(4, 3, 32, 32), most=40):
+        threes = [tuple(sentence[place : place + 3]) for place in range(len(sentence) - 2)]
+        assert len(sentence) > 6
+        assert len(set(threes)) == len(threes)
