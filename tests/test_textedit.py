@@ -215,6 +215,23 @@ def test_the_predictor_edits_draws_and_describes_and_no_text_changes_no_pixel(we
         predictor.steer(code, "big eyes", 1.5)
 
 
+def test_texts_that_learned_on_codes_alone_come_without_a_captioner_and_are_in_service_all_the_same(
+    weights: Path, tmp_path: Path
+) -> None:
+    given = recipe_request("editor", generator=str(weights / "textedit" / "generator"), pictures=0)
+    recipe = make_editor_recipe(given)
+    assert recipe.published == ("words", "fusion")
+    shutil.copytree(weights / "textedit" / "generator", tmp_path / "textedit" / "generator")
+    card = checkpoints.Card("textedit", "editor", config=asdict(recipe.config))
+    found = {key: recipe.modules[key].state_dict() for key in recipe.published}
+    checkpoints.save(tmp_path / "textedit" / "editor", card, found)
+    predictor = Predictor.load([tmp_path])
+    code = predictor.imagine(3)
+    assert not np.array_equal(predictor.steer(code, "long hair").code, code.code)
+    with pytest.raises(checkpoints.CheckpointMissing, match="textedit captioner"):
+        predictor.describe(predictor.draw(code))
+
+
 def recipe_request(name: str, **options: object) -> RunSpec:
     given = {"fitted": 48, "validated": 2, "batch": 2, **options}
     return RunSpec("textedit", name, "tiny", steps=4, device="cpu", options=given)
@@ -243,12 +260,8 @@ def test_every_recipe_takes_a_step_on_engine_faces(weights: Path) -> None:
     assert torch.equal(again["real"], recipes[0].batch(0, 2, 0)["real"][1:])
 
 
-def test_what_works_on_a_generator_says_so_where_none_is() -> None:
-    if checkpoints.list_all([Path("assets/weights")]) and any(
-        (found.card.subject, found.card.name) == ("textedit", "generator")
-        for found in checkpoints.list_all([Path("assets/weights")])
-    ):
-        pytest.skip("a generator ships")
+def test_what_works_on_a_generator_says_so_where_none_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.textedit_tasks.ASSETS", tmp_path)
     with pytest.raises(BadRequest, match="generator=FOLDER"):
         make_editor_recipe(recipe_request("editor"))
 

@@ -236,12 +236,11 @@ class EditorRecipe:
     It has converged when ``restless`` (settling.py) stays in a band: ``stop_below`` of the request,
     for example ``{"restless": 0.02}``.
     Options: ``generator``; ``fuse``: where texts move codes, ``before`` the mapping network or ``behind`` it;
-    ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone);
+    ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone, and no captioner comes of it);
     ``count``, ``batch``, ``rate``, ``rounds`` between two falls of the rate.
     """
 
     subject, name, round_size = SUBJECT, "editor", 2_000
-    published = ("words", "fusion", "captioner")
     compiled = ()
     protocol = (
         "24 attributes both ways on 16 codes of the validation band: share of the asked way that is missed, plus drift"
@@ -263,6 +262,7 @@ class EditorRecipe:
         self.averaged = {"words": 5_000.0, "fusion": 5_000.0, "captioner": 5_000.0}
         self.batch_size = int(request.options.get("batch", 64))
         self._pictures = min(int(request.options.get("pictures", 16)), self.batch_size)
+        self.published = ("words", "fusion", *(("captioner",) if self._pictures else ()))
         fall = max(1, int(request.options.get("rounds", 50)) * self.round_size // self.batch_size)
         self.settling = self.modules["settling"] = Settling(max(1, self.round_size // self.batch_size))
         rate = float(request.options.get("rate", 1e-3))

@@ -96,6 +96,8 @@ class Predictor:
                     f"textedit {name} was made for codes of {own.generator.code_width} numbers at {own.size} px, the "
                     f"generator in service has {config.generator.code_width} at {config.size} px; publish both from one preset."
                 )
+            if (name, key) == ("editor", "captioner") and not checkpoints.load(card, (key,)):
+                continue  # texts that learned on codes alone
             modules[key], cards[name] = _fill(make(own), card, key), card
         with contextlib.suppress(CheckpointMissing):  # pixels alone then lead a refinement
             modules["distance"] = load_distance(roots)
