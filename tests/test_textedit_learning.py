@@ -31,13 +31,16 @@ def test_a_grown_generator_draws_the_same_people_larger_and_learns_with_its_new_
     torch.manual_seed(2)
     config = Config.tiny()
     small, standard = make_generator(config), Standard.fit(read_parameters(SEEDS), read_grades(SEEDS), SEEDS)
-    card = checkpoints.Card("textedit", "generator", config=asdict(config))
+    card = checkpoints.Card(
+        "textedit", "generator", config=asdict(config), pictures=1200, data={"before": "90 pictures at 8 px"}
+    )
     checkpoints.save(
         tmp_path / "small", card, {"generator": small.state_dict(), "standard": standard.state_dict()}, "fp32"
     )
     asked = choose_size(RunSpec("textedit", "generator", options={"size": 64}), config)
     large, fresh = make_generator(asked), Standard()
-    grow(large, fresh, tmp_path / "small")
+    said = grow(large, fresh, tmp_path / "small")
+    assert said == "1,200 pictures at 32 px, before that 90 pictures at 8 px"
     codes = torch.randn(2, config.generator.code_width)
     before, after = small(codes, None, 1.0, "none"), large(codes, None, 1.0, "none")
     assert after.shape[2] == 2 * before.shape[2]

@@ -25,8 +25,11 @@ def choose_size(request: RunSpec, config: Config) -> Config:
 
 
 @torch.no_grad()
-def grow(generator: Generator, standard: Standard, folder: Path) -> None:
-    """Begins with a checkpoint of fewer or as many pixels: the same picture, enlarged, and codes that say the same."""
+def grow(generator: Generator, standard: Standard, folder: Path) -> str:
+    """Begins with a checkpoint of fewer or as many pixels: the same picture, enlarged, and codes that say the same.
+
+    Says what was seen before, for the card.
+    """
     found = checkpoints.Found(folder, checkpoints.read_card(folder), folder)
     own = Config.read(found.card.config).generator
     if own.size > generator.config.size or replace(own, size=generator.config.size) != generator.config:
@@ -39,3 +42,5 @@ def grow(generator: Generator, standard: Standard, folder: Path) -> None:
     for block in generator.synthesis.blocks[len(own.resolutions) :]:
         block.to_rgb.weight.zero_()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
     checkpoints.fill(generator, generator.state_dict() | weights["generator"], f"{folder} (generator)")
+    before = found.card.data.get("before")
+    return f"{found.card.pictures:,} pictures at {own.size} px" + (f", before that {before}" if before else "")

@@ -94,8 +94,9 @@ class GeneratorRecipe:
         self.standard = fit_standard(folder, int(request.options.get("fitted", FITTED)), device)
         self.generator, self.discriminator = make_generator(self.config), make_discriminator(self.config)
         self.generator.begin_straight()
+        self.sources = dict(SOURCES)
         if "grow" in request.options:
-            grow(self.generator, self.standard, Path(str(request.options["grow"])))
+            self.sources["before"] = grow(self.generator, self.standard, Path(str(request.options["grow"])))
         self.paths = nn.Module()
         self.paths.register_buffer("mean_length", torch.zeros(()))
         self.modules: dict[str, nn.Module] = {
@@ -105,7 +106,6 @@ class GeneratorRecipe:
             "paths": self.paths,
         }
         self.averaged = {"generator": self.settings.half_life}
-        self.sources = dict(SOURCES)
         self.data = PortraitData(
             folder, int(request.options.get("count", 16_384)), self.config.size, request.seed, device
         )
