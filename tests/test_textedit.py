@@ -20,7 +20,7 @@ from core.textedit.config import Config
 from core.textedit.invert import Effort
 from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_generator, remember
 from core.textedit.predict import LatentCode, Predictor
-from core.textedit.requests import LANGUAGES, ask_for, both_ways, draw_request
+from core.textedit.requests import LANGUAGES, ask_for, both_ways, draw_request, in_learned_words
 from core.textedit.speech_model import (
     Habits,
     NothingHeard,
@@ -32,7 +32,7 @@ from core.textedit.speech_model import (
     read_characters,
     search,
 )
-from core.textedit.vocabulary import UNKNOWN, load_words, number_words, stack_sentences, stack_texts
+from core.textedit.vocabulary import COMMA, UNKNOWN, load_words, number_words, stack_sentences, stack_texts
 from core.textedit.words import SPOKEN_COMMANDS, understand
 from training.recipes.textedit import (
     make_captioner_recipe,
@@ -43,6 +43,7 @@ from training.recipes.textedit import (
 )
 from training.spec import BadRequest, RunSpec
 from training.speech_task import distance
+from training.textedit_phrases import WORDINGS
 from training.textedit_tasks import set_goals
 
 SEEDS = torch.arange(700_000_000, 700_000_064)
@@ -140,6 +141,23 @@ def test_requests_hold_what_the_parser_reads_and_no_contradiction() -> None:
         assert request.wishes
         assert parse(request.text).wishes == request.wishes
         assert not parse(request.text).contradictions
+
+
+def test_what_is_understood_is_said_to_the_network_in_words_that_it_has_learned() -> None:
+    learned = {number for seed in range(3000) for number in number_words(draw_request(seed).text)}
+    for text in (
+        "长头发",
+        "大眼睛长头发",
+        "短发",
+        "give her huge peepers and flowing locks",
+        *(one for one, _ in WORDINGS),
+    ):
+        meant, said = parse(text).wishes, in_learned_words(text)
+        asked = {(wish.key, wish.direction) for wish in meant if wish.key in ASKABLE}
+        assert asked <= {(wish.key, wish.direction) for wish in parse(said).wishes}, (text, said)
+        assert not asked or set(number_words(said)) <= learned | {COMMA}, (text, said)
+    assert in_learned_words("更长的头发") == "更长的头发"
+    assert in_learned_words("qwerty") == "qwerty"
 
 
 def test_goals_move_what_is_asked_and_nothing_else(fitted: tuple[Standard, torch.Tensor]) -> None:

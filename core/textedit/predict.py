@@ -26,6 +26,7 @@ from core.textedit.codes import calm_codes
 from core.textedit.config import Config
 from core.textedit.invert import Effort
 from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_generator
+from core.textedit.requests import in_learned_words
 from core.textedit.vocabulary import STARTS, number_words, read_numbers, stack_texts
 
 PORTRAIT_ROOM = 2.2
@@ -168,7 +169,7 @@ class Predictor:
         """The code moved by a text. Empty text or strength 0: the very same code. Commands are for the conversation."""
         if not 0.0 <= strength <= 1.0:
             raise ValueError(f"A strength lies between 0 and 1, not at {strength}.")
-        numbers = number_words(text)
+        numbers = number_words(in_learned_words(text))
         if not numbers or strength == 0.0:
             return code
         said = self._need("words", "editor")(stack_texts([numbers]))

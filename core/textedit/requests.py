@@ -13,6 +13,7 @@ from core.engine.parser import parse
 from core.engine.random import pick_integer, stream
 from core.engine.wishes import Wish
 from core.engine.wordings import CHINESE, ENGLISH, KINDS, Language, Presence, Range, presence_phrases, qualities
+from core.textedit.vocabulary import COMMA, number_words
 
 MOST_WISHES = 4
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -121,6 +122,39 @@ def ask_for(key: str, way: int, seed: int, language: Language) -> str:
     found = [text for direction, text in phrases(key, language) if direction == way]
     assert found, f"no phrase asks {key} to go {way:+d} in {language}"
     return found[pick_integer(len(found), seed, stream("phrase"))]
+
+
+@functools.cache
+def _spoken(key: str, language: Language) -> tuple[tuple[Wish, str], ...]:
+    return tuple((parse(text).wishes[0], text) for _, text in phrases(key, language))
+
+
+@functools.cache
+def _learned(language: Language) -> frozenset[int]:
+    """Numbers of the words that requests are written with: the only ones a text encoder has met."""
+    texts = [*ASKING[language], *JOINTS[language]]
+    texts += [text for key in ASKABLE for _, text in phrases(key, language)]
+    return frozenset(number for text in texts for number in number_words(text)) | {COMMA}
+
+
+def in_learned_words(text: str) -> str:
+    """A text as it is where all its words were learned; else what the parser understands in it, said in such words."""
+    language: Language = "zh" if any("\u3400" <= letter <= "\u9fff" for letter in text) else "en"
+    if set(number_words(text)) <= _learned(language) or not (wishes := parse(text).wishes):
+        return text
+    said = [min(_spoken(wish.key, language), key=lambda one, wish=wish: _apart(one[0], wish)) for wish in wishes
+            if wish.key in ASKABLE]  # fmt: skip
+    return ("，" if language == "zh" else ", ").join(phrase for _, phrase in said) or text
+
+
+def _apart(one: Wish, other: Wish) -> float:
+    """How differently two wishes for an attribute are meant."""
+    if (one.target is None) != (other.target is None):
+        return 10.0 + abs(one.direction - other.direction)
+    aims = (
+        (one.direction * one.step, other.direction * other.step) if one.target is None else (one.target, other.target)
+    )
+    return abs(one.direction - other.direction) + abs((aims[0] or 0.0) - (aims[1] or 0.0))
 
 
 def draw_request(seed: int, language: Language | None = None) -> Request:
