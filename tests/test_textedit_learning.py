@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from core import checkpoints
 from core.engine.faces import faces
+from core.face.config import PARTS
 from core.face.reader import Face
 from core.image import to_pixels
 from core.textedit.caption import Captioner
@@ -19,9 +20,10 @@ from core.textedit.codes import TRUE_WIDTH, Standard, calm_codes, read_grades, r
 from core.textedit.config import Config
 from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_generator
+from core.textedit.places import PlacedGenerator
 from core.textedit.predict import frame_face
 from training.spec import BadRequest, RunSpec
-from training.textedit_data import frame_portraits
+from training.textedit_framing import frame_portraits
 from training.textedit_growing import choose_size, grow
 
 SEEDS = torch.arange(700_000_000, 700_000_048)
@@ -56,7 +58,7 @@ def test_a_generator_grows_in_pixels_only(tmp_path: Path) -> None:
     modules = {"generator": make_generator(config).state_dict(), "standard": Standard().state_dict()}
     checkpoints.save(tmp_path / "start", card, modules)
     for other in ({"size": 16}, {"channel_limit": 4, "size": 64}):
-        other_generator = make_generator(config).__class__(replace(config.generator, **other))
+        other_generator = PlacedGenerator(replace(config.generator, **other), config.points)
         with pytest.raises(BadRequest, match="only in pixels"):
             grow(other_generator, Standard(), tmp_path / "start")
     with pytest.raises(BadRequest, match="Option size"):
@@ -83,11 +85,13 @@ def test_a_straight_start_lets_pictures_follow_codes_that_random_layers_would_sc
     assert torch.allclose(again.mapping(z), straight.mapping(z)), "nothing of it is drawn by lot"
 
 
-def test_what_is_off_in_a_person_counts_more_than_the_same_behind_them() -> None:
-    person = torch.zeros(1, 1, 16, 16)
-    person[..., 8:] = 1
-    counts = favour_people(person, 3.0)
+def test_what_is_off_in_a_person_counts_more_than_behind_them_and_most_in_eyes() -> None:
+    parts = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
+    parts[..., 8:] = PARTS.index("skin")
+    parts[:, :, 8:, 10:13] = PARTS.index("eyes")
+    counts = favour_people(parts, 3.0, 10.0)
     assert counts.mean() == pytest.approx(1.0)
+    assert counts[0, 0, 12, 11] / counts[0, 0, 0, 0] == pytest.approx(10.0)
     target = torch.zeros(1, 3, 16, 16)
     off = {}
     for name, columns in (("behind", slice(2, 5)), ("person", slice(10, 13))):
@@ -95,7 +99,7 @@ def test_what_is_off_in_a_person_counts_more_than_the_same_behind_them() -> None
         drawn[:, :, 4:8, columns] = 0.5
         off[name] = picture_terms(drawn, target, None, counts)
         even = picture_terms(drawn, target, None)
-        alike = picture_terms(drawn, target, None, torch.ones_like(person))
+        alike = picture_terms(drawn, target, None, torch.ones_like(counts))
         assert all(torch.equal(even[key], alike[key]) for key in even)
     for key in ("pixels", "slopes"):
         assert float(off["person"][key]) == pytest.approx(3 * float(off["behind"][key]), rel=1e-5)
@@ -104,9 +108,9 @@ def test_what_is_off_in_a_person_counts_more_than_the_same_behind_them() -> None
 def test_portraits_to_learn_from_are_framed_as_photos_are() -> None:
     size = 128
     batch = faces(range(700_000_100, 700_000_104), size=size)
-    framed, person = frame_portraits(batch.pixels, batch.segmentation, batch.landmarks)
+    framed, parts = frame_portraits(batch.pixels, batch.segmentation, batch.landmarks)
     for picture, points, mine, seen in zip(
-        to_pixels(batch.pixels), batch.landmarks.numpy(), to_pixels(framed), person, strict=True
+        to_pixels(batch.pixels), batch.landmarks.numpy(), to_pixels(framed), parts > 0, strict=True
     ):
         face = Face(points[:, :2], 1.0)
         theirs, _ = frame_face(picture, face, size)

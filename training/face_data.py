@@ -59,7 +59,7 @@ class FaceData:
 
     def _take(self, cache: FacesCache | None, chosen: Tensor, first: int) -> dict[str, Tensor]:
         if cache is not None:
-            found = cache.read(chosen)
+            found = cache.read(chosen, LABELS)
             return {key: found[key].float() for key in LABELS}
         seeds = (first + chosen).tolist()
         batch = faces(seeds, self._device, SIZE, choose_people(seeds, PICTURES_EACH))

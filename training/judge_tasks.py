@@ -15,6 +15,7 @@ from core.image import Pixels, contact_sheet, to_pixels
 from training.face_data import MILD, PICTURES_EACH, Spread, carry, cut, draw_squares, spoil
 from training.judges import (
     CODES_READ,
+    LEAST_SLOPE,
     AttributeJudge,
     IdentityJudge,
     ReaderConfig,
@@ -22,6 +23,7 @@ from training.judges import (
     SegmentJudge,
     cells,
 )
+from training.textedit_framing import find_squares
 
 IDENTITY_ROOM = 1.25
 """Side of the identity reader's crop over the landmarks' extent: little hair is seen."""
@@ -40,8 +42,13 @@ def frame(found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> tu
 
 
 def prepare_portraits(found: dict[str, Tensor], size: int, draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
-    """Whole portraits with their grades, as the attribute reader meets them."""
-    squares, mirrored = frame(found, draw, learning)
+    """Portraits framed as the studio frames photos, with their grades, as the attribute reader meets them."""
+    squares = find_squares(found["landmarks"])
+    noise = torch.randn(len(squares), 4, generator=draw).clamp(-2, 2) * learning
+    squares = squares + 0.03 * noise * torch.stack(
+        (squares[:, 2], squares[:, 2], squares[:, 2], torch.ones(len(squares))), 1
+    )
+    mirrored = torch.rand(len(squares), generator=draw) < 0.5 * learning
     pictures = cut(found["pixels"], squares, size, mirrored)
     grades = found["attributes"].clone()
     turn = grades[:, INDEX["head_turn"]]
@@ -67,23 +74,40 @@ def prepare_crops(found: dict[str, Tensor], size: int, draw: torch.Generator, le
     }
 
 
-def _points_head(config: ReaderConfig) -> nn.Linear:
-    return nn.Linear(cells(config) * 8 * config.width, 2 * LANDMARKS)
+def _points_head(features: int) -> nn.Linear:
+    return nn.Linear(features, 2 * LANDMARKS)
 
 
 def _points_error(read: Tensor, true: Tensor) -> Tensor:
     return (read.view(true.shape) - true).square().sum(2).add(1e-6).sqrt().mean()
 
 
-class AttributeTask:
-    """Grades of whole portraits."""
+class GradeSpread(nn.Module):
+    """How far each grade strays among faces, as seen so far."""
 
-    protocol = "512 engine faces of the validation band: 1 minus the mean correlation over 26 attributes"
+    square: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("square", torch.full((len(KEYS),), 0.08))
+
+    @torch.no_grad()
+    def note(self, grades: Tensor, keep: float = 0.99) -> Tensor:
+        """The mean squares (26) about the mean, with these faces."""
+        self.square.copy_(grades.var(0).lerp(self.square, keep))
+        return self.square
+
+
+class AttributeTask:
+    """Grades of framed portraits."""
+
+    protocol = "512 framed engine faces of the validation band: 1 minus the mean correlation over 26 attributes"
     name, batch_size = "attributes", 64
 
     def __init__(self, config: ReaderConfig) -> None:
         self.config, self.network = config, AttributeJudge(config)
-        self.aids: dict[str, nn.Module] = {"points": _points_head(config)}
+        self._spread = GradeSpread()
+        self.aids: dict[str, nn.Module] = {"points": _points_head(self.network.features), "spread": self._spread}
         self.sources: dict[str, str] = {}
 
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
@@ -91,18 +115,24 @@ class AttributeTask:
         return prepare_portraits(found, self.config.size, draw, learning)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Squared error of the grades; where the landmarks are, which most grades follow from."""
+        """Squared error of the grades, each against its own spread; where the landmarks are, which most follow from."""
         seen = self.network.see(batch["pictures"])
+        off = (self.network.grade(seen) - batch["grades"]).square()
         return {
-            "grades": 20 * (self.network.grade(seen) - batch["grades"]).square().mean(),
+            "grades": (off / self._spread.note(batch["grades"]).clamp_min(1e-3)).mean(),
             "points": _points_error(self.aids["points"](seen), batch["points"]),
         }
 
     def measure(self, whole: dict[str, Tensor]) -> dict[str, float]:
-        """Correlation of each attribute."""
-        read = run(self.network, whole["pictures"])
-        scores = {f"correlation_{key}": correlation(read[:, i], whole["grades"][:, i]) for i, key in enumerate(KEYS)}
-        return {"validation": 1 - float(np.mean(list(scores.values()))), **scores}
+        """Correlation of each attribute, and how readings follow true grades: slope, and what is read at grade 0."""
+        read, true = run(self.network, whole["pictures"]), whole["grades"]
+        scores = {f"correlation_{key}": correlation(read[:, i], true[:, i]) for i, key in enumerate(KEYS)}
+        off = true - true.mean(0)
+        slope = (off * (read - read.mean(0))).mean(0) / off.square().mean(0).clamp_min(1e-9)
+        rest = read.mean(0) - slope.clamp_min(LEAST_SLOPE) * true.mean(0)
+        lines = {f"slope_{key}": float(slope[i]) for i, key in enumerate(KEYS)}
+        lines |= {f"rest_{key}": float(rest[i]) for i, key in enumerate(KEYS)}
+        return {"validation": 1 - float(np.mean(list(scores.values()))), **scores, **lines}
 
     def preview(self, whole: dict[str, Tensor]) -> Pixels:
         """Portraits in the order of the smile that is read."""
@@ -121,7 +151,7 @@ class IdentityTask:
         self.config, self.network = config, IdentityJudge(config)
         self.aids: dict[str, nn.Module] = {
             "aid": nn.Linear(config.outputs, CODES_READ + 2),
-            "points": _points_head(config),
+            "points": _points_head(cells(config) * 8 * config.width),
         }
         self.sources: dict[str, str] = {}
 

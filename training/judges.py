@@ -5,7 +5,7 @@ Each has a shape and seeds of its own; none ever teaches what it judges.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ from core.unet import UNet
 SUBJECT = "judge"
 REGIONS = ("background", "head", "body")
 """What the head segmenter tells apart; hair, hat and glasses are the head's."""
+LEAST_SLOPE = 0.2
+"""A reading that follows the truth less than this is not stretched further: it would be noise."""
+FACE_BOX = (0.2, 0.24, 0.8, 0.84)
+"""Where faces are in framed portraits: left, top, right, bottom."""
 CODES_READ = 24
 """Leading numbers of the engine's identity code that the identity reader also learns to say."""
 
@@ -67,13 +71,17 @@ def cells(config: ReaderConfig) -> int:
 
 
 class AttributeJudge(nn.Module):
-    """A portrait as the engine frames it to its 26 grades."""
+    """A portrait as the studio frames it to its 26 grades: the face looked at closely, the whole with half an eye."""
 
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
         self.size = config.size
         self.trunk = ResNet(config.layers, 3, config.width)
-        self.read = nn.Linear(cells(config) * self.trunk.channels, config.outputs)
+        self.glance = ResNet(config.layers, 3, config.width)
+        self.features = cells(config) * self.trunk.channels + self.glance.channels
+        self.read = nn.Linear(self.features, config.outputs)
+        self.slope: Tensor | None = None
+        self.rest: Tensor | None = None
 
     def forward(self, pictures: Tensor) -> Tensor:
         """N x 3 x S x S in [-1, 1] to N x 26, about 0..1."""
@@ -81,11 +89,24 @@ class AttributeJudge(nn.Module):
 
     def see(self, pictures: Tensor) -> Tensor:
         """Features by place, flat: what is where matters."""
-        return F.dropout(self.trunk(fit(pictures, self.size)).flatten(1), 0.1, self.training)
+        left, top, right, bottom = (round(share * pictures.shape[3]) for share in FACE_BOX)
+        near = self.trunk(fit(pictures[:, :, top:bottom, left:right], self.size)).flatten(1)
+        whole = self.glance(fit(pictures, self.size // 2)).mean((2, 3))
+        return F.dropout(torch.cat((near, whole), 1), 0.1, self.training)
 
     def grade(self, seen: Tensor) -> Tensor:
         """Features to grades."""
         return self.read(seen) * 0.3 + 0.3
+
+    def calibrate(self, card: Mapping[str, float]) -> None:
+        """Takes from its card how its readings follow the truth: who is not sure says something near the mean."""
+        slope = torch.tensor([card[f"slope_{key}"] for key in KEYS])
+        self.slope, self.rest = slope.clamp_min(LEAST_SLOPE), torch.tensor([card[f"rest_{key}"] for key in KEYS])
+
+    def straighten(self, readings: Tensor) -> Tensor:
+        """Readings (N, 26) on the scale of true grades: one more true grade is one more, on average."""
+        assert self.slope is not None and self.rest is not None, "load_judge calibrates"  # noqa: PT018
+        return ((readings - self.rest) / self.slope).clamp(0, 1)
 
 
 class IdentityJudge(nn.Module):
@@ -164,4 +185,6 @@ def load_judge(name: str, roots: Sequence[Path]) -> Any:
     found = checkpoints.find(SUBJECT, name, roots)
     judge = network(kind(**found.card.config))
     checkpoints.fill(judge, checkpoints.load(found)[name], f"judge {name}")
+    if isinstance(judge, AttributeJudge):
+        judge.calibrate(found.card.validation)
     return judge.eval().requires_grad_(False)

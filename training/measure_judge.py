@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from core import checkpoints
-from core.engine.attributes import KEYS
+from core.engine.attributes import ASKABLE, INDEX, KEYS
 from core.engine.faces import faces
 from core.engine.faces_cache import choose_people
 from core.image import to_tensor
@@ -15,8 +15,13 @@ from training.judge_tasks import overlap, pair_cosines, prepare_crops, prepare_p
 from training.judges import SUBJECT, load_judge
 from training.measure import Asked, Found, Row, Values, face_groups
 from training.perceptual_task import DISTORTIONS, distort
+from training.true_edits import draw_true_edits, draw_unedited, moved
 
 COUNT, GARMENTS = 320, 96
+EDITED = 10
+"""People of whom every attribute is edited both ways."""
+MOVED, WELL_MOVED = 1 / 3, 0.4
+"""By how much a reading has to move, and a true grade has to have moved, to count."""
 SLIGHT, GRAVE = 0.3, 0.7
 SLIGHT_KINDS, GRAVE_KINDS = ("shift", "fade"), ("blur", "pixelate")
 
@@ -28,6 +33,7 @@ def measure(asked: Asked) -> Found:
     found = _draw(seeds, asked.device)
     rows: dict[str, Row | None] = {}
     rows |= _attribute_rows(asked, found)
+    rows |= _edit_rows(asked)
     rows |= _identity_rows(asked, found)
     read = run(load_judge("head", asked.roots), found["pixels"]).argmax(1)
     true = regions(found["segmentation"].long())
@@ -40,7 +46,9 @@ def measure(asked: Asked) -> Found:
     rows["distortions_weighed"] = _weigh(asked, small)
     groups = face_groups(found["attributes"].numpy(), KEYS)
     whole = Found(
-        rows, groups, ("do nothing: the mean grade; tossing a coin; the whole picture; mean squared difference",)
+        rows,
+        groups,
+        ("do nothing: the mean grade; other edits; tossing a coin; the whole picture; mean squared difference",),
     )
     return _with_garments(asked, whole)
 
@@ -58,6 +66,31 @@ def _attribute_rows(asked: Asked, found: dict[str, torch.Tensor]) -> dict[str, R
     rows = {"attribute_correlation": Row(both.reshape(len(both), -1), 0.0, "high", _mean_correlation)}
     rows |= {f"correlation_{key}": Row(both[:, at], 0.0, "high", _correlation) for at, key in enumerate(KEYS)}
     return rows
+
+
+def _edit_rows(asked: Asked) -> dict[str, Row | None]:
+    """Whether it sees edits that truly happened, and how often it sees one that nobody made."""
+    judge = load_judge("attributes", asked.roots)
+    seeds = asked.seeds(EDITED)[:EDITED]
+    pictures, before = draw_unedited(seeds, judge.size, asked.device)
+    was = judge.straighten(run(judge, pictures))
+    edits = list(draw_true_edits(seeds, judge.size, asked.device))
+    gone = [judge.straighten(run(judge, edit.pictures)) - was for edit in edits]
+    seen: dict[str, list[float]] = {key: [] for key in ASKABLE}
+    wrong: dict[str, list[float]] = {key: [] for key in ASKABLE}
+    for edit, change in zip(edits, gone, strict=True):
+        place, true = INDEX[edit.key], moved(edit, before) >= WELL_MOVED
+        seen[edit.key] += (change[true, place] * edit.way >= MOVED).double().tolist()
+        others = torch.cat([other[:, place] for one, other in zip(edits, gone, strict=True) if one.key != edit.key])
+        wrong[edit.key] += (others * edit.way >= MOVED).double().tolist()
+    by_chance = {key: float(np.mean(wrong[key])) for key in ASKABLE}
+    rows: dict[str, Row | None] = {
+        f"edits_seen_{key}": Row(np.array(seen[key]), by_chance[key], "high", grouped=False) if seen[key] else None
+        for key in ASKABLE
+    }
+    every = np.concatenate([seen[key] for key in ASKABLE])
+    chance = np.concatenate([[by_chance[key]] * len(seen[key]) for key in ASKABLE])
+    return {"edits_seen": Row(every, chance, "high", grouped=False), **rows}
 
 
 def _correlation(pairs: Values) -> float:

@@ -22,10 +22,10 @@ from core.textedit.predict import Predictor
 from core.textedit.requests import ask_for, both_ways
 from training.face_data import Spread, cut, draw_squares
 from training.judge_tasks import IDENTITY_ROOM, run
-from training.judges import load_judge
+from training.judges import AttributeJudge, load_judge
 from training.measure import Asked, CannotMeasure, Found, Row, Values, face_groups, read_folder
-from training.textedit_data import frame_portraits
 from training.textedit_film import measure_flicker
+from training.textedit_framing import frame_portraits
 from training.textedit_hearing import measure_chinese, measure_english
 from training.textedit_phrases import WORDINGS
 
@@ -86,6 +86,28 @@ class _Tally:
     key: list[str] = field(default_factory=list)
 
 
+@dataclass
+class _Every:
+    """How far the readings of every attribute went under every edit."""
+
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    gone: list[Tensor] = field(default_factory=list)
+
+    def add(self, key: str, way: int, gone: Tensor) -> None:
+        """One edit of some faces."""
+        self.asked.append((key, way))
+        self.gone.append(gone)
+
+    def by_chance(self) -> list[float]:
+        """For each face of each edit: how often edits of other attributes moved the same reading as far the same way."""
+        found: list[float] = []
+        for (key, way), own in zip(self.asked, self.gone, strict=True):
+            others = [gone for (other, _), gone in zip(self.asked, self.gone, strict=True) if other != key]
+            moved = torch.cat([torch.zeros(1), *(gone[:, INDEX[key]] * way for gone in others)])[1:] >= MOVED
+            found += [float(moved.float().mean()) if len(moved) else 0.0] * len(own)
+        return found
+
+
 def _edits(predictor: Predictor, asked: Asked) -> Found:
     """One run at strength 1: what was asked moved, the rest kept, who it is kept; each attribute's own success."""
     predictor.need("editor")
@@ -94,7 +116,7 @@ def _edits(predictor: Predictor, asked: Asked) -> Found:
     before = [predictor.draw(code) for code in codes]
     grades, towards = _grade(grader, before), _know(knower, before)
     strangers = float((towards * towards.roll(1, 0)).sum(1).mean())
-    tally = _Tally()
+    tally, every = _Tally(), _Every()
     for place, (key, way) in enumerate(both_ways()):
         chosen = [at for at in range(len(codes)) if (float(grades[at, INDEX[key]]) < 0.5) == (way > 0)]
         if not chosen:
@@ -102,6 +124,7 @@ def _edits(predictor: Predictor, asked: Asked) -> Found:
         text = ask_for(key, way, place, "zh" if place % 2 else "en")
         pictures = [predictor.draw(predictor.steer(codes[at], text)) for at in chosen]
         gone = _grade(grader, pictures) - grades[chosen]
+        every.add(key, way, gone)
         others = [INDEX[other] for other in KEYS if other != key]
         tally.success += ((gone[:, INDEX[key]] * way) >= MOVED).float().tolist()
         tally.drift += (100 * gone[:, others].abs().mean(1)).tolist()
@@ -114,19 +137,22 @@ def _edits(predictor: Predictor, asked: Asked) -> Found:
         float(np.abs(predictor.draw(predictor.steer(code, "")).astype(np.float64) - picture).mean())
         for code, picture in zip(codes, before, strict=True)
     ]
-    return _tell_edits(tally, grades.double().numpy(), np.array(still))
+    return _tell_edits(tally, np.array(every.by_chance()), grades.double().numpy(), np.array(still))
 
 
-def _tell_edits(tally: _Tally, grades: Values, still: Values) -> Found:
+def _tell_edits(tally: _Tally, chance: Values, grades: Values, still: Values) -> Found:
     success = np.array(tally.success)
     rows: dict[str, Row | None] = {
-        "edit_success": Row(success, 0.0, "high"),
+        "edit_success": Row(success, chance, "high"),
         "drift_percent": Row(np.array(tally.drift), 0.0),
         "identity_kept": Row(np.array(tally.kept), 1.0, "high"),
         "empty_change": Row(still, 0.0, grouped=False),
     }
     own = {key: success[np.array(tally.key) == key] for key in dict.fromkeys(tally.key)}
-    rows |= {f"edit_success_{key}": Row(values, 0.0, "high", grouped=False) for key, values in own.items()}
+    rows |= {
+        f"edit_success_{key}": Row(values, float(chance[np.array(tally.key) == key].mean()), "high", grouped=False)
+        for key, values in own.items()
+    }
     groups = {name: chosen[tally.face] for name, chosen in face_groups(grades, KEYS).items()}
     worst = min(own, key=lambda key: float(own[key].mean()))
     never = [key for key in ASKABLE if key not in own]
@@ -138,8 +164,9 @@ def _tell_edits(tally: _Tally, grades: Values, still: Values) -> Found:
     )
 
 
-def _grade(grader: torch.nn.Module, pictures: list[np.ndarray]) -> Tensor:
-    return run(grader, to_tensor(np.stack(pictures))).clamp(0, 1)
+def _grade(grader: AttributeJudge, pictures: list[np.ndarray]) -> Tensor:
+    """Grades on the true scale (``AttributeJudge.straighten``)."""
+    return grader.straighten(run(grader, to_tensor(np.stack(pictures))))
 
 
 def _know(knower: torch.nn.Module, pictures: list[np.ndarray]) -> Tensor:

@@ -131,9 +131,12 @@ def judge_sheets(asked: Asked) -> Sheets:
     from core.engine.faces import faces
     from training.judge_tasks import run
     from training.judges import load_judge
+    from training.textedit_framing import frame_portraits
 
-    pixels = faces(asked.seeds(48), asked.device, 128).pixels.cpu()
-    grades, shown = run(load_judge("attributes", asked.roots), pixels), to_pixels(pixels)
+    batch = faces(asked.seeds(48), asked.device, 128)
+    pixels = batch.pixels.cpu()
+    framed, _ = frame_portraits(pixels, batch.segmentation.cpu(), batch.landmarks.cpu())
+    grades, shown = run(load_judge("attributes", asked.roots), framed), to_pixels(framed)
     ordered = [
         shown[at] for key in ("hair_length", "smile", "skin_tone", "age") for at in _spread(grades[:, INDEX[key]], 12)
     ]

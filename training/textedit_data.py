@@ -6,11 +6,11 @@ GPU where there is one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -19,9 +19,9 @@ from core.engine.captions import write_caption
 from core.engine.faces import faces
 from core.engine.faces_cache import SHARD_FACES, CacheConfig, FacesCache, engine_digest, fill_cache
 from core.engine.wordings import Language
-from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.textedit.codes import Standard, read_grades, read_parameters
-from core.textedit.predict import PORTRAIT_RISE, PORTRAIT_ROOM
+from training.textedit_framing import frame_portraits
+from training.textedit_places import read_places
 
 TRAIN_SEED, VALIDATION_SEED = 0, 900_000_000
 FIT_SEED = 700_000_000
@@ -37,17 +37,23 @@ class Portraits:
     pixels: Tensor
     parameters: Tensor
     grades: Tensor
-    person: Tensor
-    """N x 1 x H x W, true where it is not background."""
+    parts: Tensor
+    """N x 1 x H x W uint8, place in PARTS."""
+    places: Tensor | None = None
+    """N x P x 3, where points of the head are (textedit_places.py)."""
 
 
 class PortraitData:
     """Portraits by step."""
 
-    def __init__(self, folder: Path | None, count: int, size: int, seed: int, device: str = "cpu") -> None:
+    def __init__(
+        self, folder: Path | None, count: int, size: int, seed: int, device: str = "cpu", points: int = 0
+    ) -> None:
+        """``points``: how many points of the head are wanted with each face."""
         self._folder, self._count, self._size, self._seed, self._device = folder, count, size, seed, device
+        self._points = points
         self._train = None if folder is None else self._open("portraits", TRAIN_SEED, count)
-        self._kept: dict[tuple[str, int], Tensor] = {}
+        self._kept: dict[tuple[str, str, int], Tensor] = {}
         self._validation: Portraits | None = None
         self._last: tuple[tuple[int, int], Portraits] | None = None
 
@@ -79,43 +85,49 @@ class PortraitData:
             batch = faces(seeds, self._device, self._size)
             parameters = read_parameters(seeds, self._device).to(batch.pixels.device)
             shown = frame_portraits(batch.pixels, batch.segmentation, batch.landmarks)
-            return Portraits(seeds, shown[0], parameters, batch.attributes, shown[1])
+            places = read_places(seeds, self._points, self._device).to(batch.pixels.device) if self._points else None
+            return Portraits(seeds, shown[0], parameters, batch.attributes, shown[1], places)
         found = cache.read(chosen, ("pixels", "segmentation", "attributes", "landmarks"))
         shown = frame_portraits(found["pixels"], found["segmentation"], found["landmarks"])
-        parameters = torch.stack([self._parameters(cache, int(place)) for place in chosen])
-        return Portraits(seeds, shown[0], parameters, found["attributes"], shown[1])
+        parameters = self._known(cache, chosen, "parameters", read_parameters)
+        places = None
+        if self._points:
+            places = self._known(cache, chosen, f"places-{self._points}", self._read_places).float()
+        return Portraits(seeds, shown[0], parameters, found["attributes"], shown[1], places)
 
-    def _parameters(self, cache: FacesCache, place: int) -> Tensor:
-        """A cached face's parameters, kept beside its shard."""
+    def undrawn(self, step: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Seeds, parameters and places of further faces for a step, of which no picture is wanted."""
+        assert self._points
+        draw = torch.Generator().manual_seed(hash((self._seed, step, 59)) & 0x7FFFFFFF)
+        if self._train is None:
+            seeds = TRAIN_SEED + torch.randint(FIT_SEED, (count,), generator=draw)
+            return seeds, read_parameters(seeds, self._device), self._read_places(seeds)
+        chosen = torch.randint(self._count, (count,), generator=draw)
+        parameters = self._known(self._train, chosen, "parameters", read_parameters)
+        places = self._known(self._train, chosen, f"places-{self._points}", self._read_places)
+        return TRAIN_SEED + chosen, parameters, places.float()
+
+    def _read_places(self, seeds: Tensor, device: str = "cpu") -> Tensor:
+        return read_places(seeds, self._points, device)
+
+    def _known(self, cache: FacesCache, chosen: Tensor, name: str, read: Callable[[Tensor, str], Tensor]) -> Tensor:
+        """What is known of cached faces without drawing them, kept beside their shards."""
+        return torch.stack([self._known_of(cache, int(place), name, read) for place in chosen])
+
+    def _known_of(self, cache: FacesCache, place: int, name: str, read: Callable[[Tensor, str], Tensor]) -> Tensor:
         start = place // SHARD_FACES * SHARD_FACES
-        key = (cache.folder.name, start)
+        key = (cache.folder.name, name, start)
         if key not in self._kept:
             end = min(start + SHARD_FACES, len(cache))
-            path = cache.folder / f"parameters-{start:09d}-{end - start}.safetensors"
+            path = cache.folder / f"{name}-{start:09d}-{end - start}.safetensors"
             if not path.exists():
                 first = cache.config.first_seed
-                values = read_parameters(torch.arange(first + start, first + end), self._device)
+                values = read(torch.arange(first + start, first + end), self._device)
                 partial = path.with_suffix(".partial")
-                save_file({"parameters": values}, partial)
+                save_file({name: values}, partial)
                 partial.replace(path)
-            self._kept[key] = load_file(path)["parameters"]
+            self._kept[key] = load_file(path)[name]
         return self._kept[key][place - start]
-
-
-def frame_portraits(pixels: Tensor, segmentation: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    """Pictures as the room's predictor frames photos, upright and of one size, and where in them a person is."""
-    points, size = landmarks[..., :2].float(), pixels.shape[-1]
-    low, high = points.amin(1), points.amax(1)
-    side = (high - low).amax(1) * PORTRAIT_ROOM
-    centre = (low + high) / 2 - torch.stack((torch.zeros_like(side), PORTRAIT_RISE * side), 1)
-    across = points[:, LEFT_EYE].mean(1) - points[:, RIGHT_EYE].mean(1)
-    across = across / across.norm(dim=1, keepdim=True)
-    turn = torch.stack((across, torch.stack((-across[:, 1], across[:, 0]), 1)), 2) * (side / size)[:, None, None]
-    way = torch.cat((turn, (2 * centre / size - 1)[:, :, None]), 2)
-    grid = F.affine_grid(way, [len(pixels), 1, size, size], align_corners=False)
-    seen = (segmentation.reshape(len(pixels), 1, size, size) > 0).float()
-    person = F.grid_sample(seen, grid, "nearest", "zeros", align_corners=False) > 0.5
-    return F.grid_sample(pixels.float(), grid, "bilinear", "border", align_corners=False), person
 
 
 def fit_standard(folder: Path | None, count: int, device: str = "cpu") -> Standard:

@@ -27,6 +27,8 @@ class Config:
 
     generator: stylegan2.Config = field(default_factory=stylegan2.Config)
     """Its code is wide enough for every true parameter of a face (codes.py), and the rest is free."""
+    points: int = 128
+    """Points of the head that the synthesis is told the places of (places.py); 0: StyleGAN2 as it was published."""
     words: int = field(default_factory=lambda: len(load_words()))
     """Words and signs of the vocabulary."""
     word_width: int = 128
@@ -74,6 +76,7 @@ class Config:
         """For tests."""
         return cls(
             _tiny(),
+            points=8,
             word_width=8,
             text_width=8,
             fusion_width=16,

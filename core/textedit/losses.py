@@ -6,7 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.face.config import PARTS
 from core.textedit.vocabulary import PAD
+
+FEATURES = ("brows", "eyes", "nose", "mouth", "glasses")
 
 
 def slope_difference(drawn: Tensor, target: Tensor, counts: Tensor) -> Tensor:
@@ -36,9 +39,13 @@ def picture_terms(
     return terms
 
 
-def favour_people(person: Tensor, times: float) -> Tensor:
-    """How much each pixel counts, 1 on average, where those of the person (N x 1 x H x W, 0 or 1) count ``times`` as much."""
-    counts = 1.0 + (times - 1.0) * person.float()
+def favour_people(parts: Tensor, person: float, features: float) -> Tensor:
+    """How much each pixel counts, 1 on average, by what it shows (N x 1 x H x W, places in PARTS): the background 1, the
+    person ``person``, and brows, eyes, nose, mouth and glasses, which are small and what a face is known by, ``features``."""
+    weights = torch.full((len(PARTS),), person)
+    weights[PARTS.index("background")] = 1.0
+    weights[[PARTS.index(name) for name in FEATURES]] = features
+    counts = weights.to(parts.device)[parts.long()]
     return counts / counts.mean((1, 2, 3), keepdim=True)
 
 

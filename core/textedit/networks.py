@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from core.discriminator import Discriminator
 from core.stylegan2 import Generator
 from core.textedit.config import Config
+from core.textedit.places import PlacedGenerator
 from core.textedit.vocabulary import PAD
 
 
 def make_generator(config: Config) -> Generator:
     """What draws faces from codes; frozen once texts are learned."""
-    return Generator(config.generator)
+    return PlacedGenerator(config.generator, config.points) if config.points else Generator(config.generator)
 
 
 def make_discriminator(config: Config) -> Discriminator:

@@ -21,6 +21,7 @@ from core.textedit.codes import calm_codes
 from core.textedit.config import Config
 from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_discriminator, make_generator
+from core.textedit.places import PlacedGenerator, PlacedSynthesis
 from training.recipe import Phase
 from training.speech_task import SpeechRecipe
 from training.swd import sliced_distance
@@ -50,6 +51,12 @@ class Settings:
     """Weight of pixels, slopes and perceptual distance to the code's true picture while there is no adversary."""
     person: float = 3.0
     """How many times a pixel of the person counts as one of the background, which codes hardly know."""
+    features: float = 6.0
+    """And how many times one of brows, eyes, nose, mouth and glasses."""
+    places: float = 5.0
+    """Weight of where points of the head are, where the synthesis is told places."""
+    undrawn: int = 256
+    """Faces a step of which places alone are learned."""
     still: float = 3.0
     """The same beside the adversary."""
     r1_weight: float = 1.0
@@ -107,8 +114,15 @@ class GeneratorRecipe:
         }
         self.averaged = {"generator": self.settings.half_life}
         self.data = PortraitData(
-            folder, int(request.options.get("count", 16_384)), self.config.size, request.seed, device
+            folder,
+            int(request.options.get("count", 16_384)),
+            self.config.size,
+            request.seed,
+            device,
+            self.config.points,
         )
+        if isinstance(self.generator, PlacedGenerator) and "grow" not in request.options:
+            self.generator.synthesis.locate.begin(self.data.undrawn(0, self.settings.undrawn)[2])
         self._validated = int(request.options.get("validated", VALIDATED))
         self._warm = round(self.settings.warm * request.steps)
         self._distance = _load_distance() if self.settings.perceptual else None
@@ -158,8 +172,16 @@ class GeneratorRecipe:
         here = slice(part * size, part * size + size)
         draw = torch.Generator().manual_seed(hash((self.seed, step, 57)) & 0x7FFFFFFF)
         free = torch.randn(self.batch_size, self.config.generator.code_width, generator=draw)
-        return {"real": found.pixels[here], "parameters": found.parameters[here], "seeds": found.seeds[here],
-                "person": found.person[here], "free": free[here]}  # fmt: skip
+        batch = {"real": found.pixels[here], "parameters": found.parameters[here], "seeds": found.seeds[here],
+                 "parts": found.parts[here], "free": free[here]}  # fmt: skip
+        if self.config.points:
+            share = slice(*(self.settings.undrawn * end // self.batch_size for end in (here.start, here.stop)))
+            seeds, parameters, places = self.data.undrawn(step, self.settings.undrawn)
+            codes = self.standard.encode(
+                parameters.to(found.parameters.device), seeds.to(found.seeds.device), free.shape[1]
+            )
+            batch |= {"elsewhere": codes[share], "places": places[share]}
+        return batch
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """The term of one phase; before the adversary is met its phases have nothing to say."""
@@ -195,11 +217,15 @@ class GeneratorRecipe:
     def _draw_true(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         w = self.generator.mapping(self._codes(batch))
         self.generator.mapping.follow(w)
-        drawn = self.generator.synthesis(self.generator.spread(w))
+        drawn = self._synthesise(self.generator.spread(w))
         weight = self.settings.pixels if step < self._warm else self.settings.still
-        counts = favour_people(batch["person"], self.settings.person)
+        counts = favour_people(batch["parts"], self.settings.person, self.settings.features)
         terms = picture_terms(drawn, batch["real"], self._near(drawn.device), counts)
-        return {name: weight * value for name, value in terms.items()}
+        terms = {name: weight * value for name, value in terms.items()}
+        if isinstance(self.generator, PlacedGenerator) and len(batch["elsewhere"]):
+            found = self.generator.find_places(batch["elsewhere"])
+            terms["places"] = self.settings.places * (found - batch["places"]).abs().mean()
+        return terms
 
     def _imagine(self, batch: dict[str, Tensor], count: int | None = None) -> tuple[Tensor, Tensor]:
         """Pictures of true codes and of codes of nobody, half and half."""
@@ -208,7 +234,14 @@ class GeneratorRecipe:
         odd = (torch.arange(len(true), device=true.device) % 2 == 1)[:, None]
         w = self.generator.mapping(torch.where(odd, nobody, true)[:count])
         codes = self.generator.spread(w).contiguous()
-        return self.generator.synthesis(codes), codes
+        return self._synthesise(codes), codes
+
+    def _synthesise(self, codes: Tensor) -> Tensor:
+        """Pictures of spread codes. Places learn from places alone: what a picture would have of them drowns it."""
+        synthesis = self.generator.synthesis
+        if not isinstance(synthesis, PlacedSynthesis):
+            return synthesis(codes)
+        return synthesis(codes, spatial=synthesis.mark(synthesis.locate(codes[:, 0]).detach()))
 
     def _near(self, device: torch.device) -> nn.Module | None:
         return None if self._distance is None else self._distance.to(device)
