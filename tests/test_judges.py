@@ -22,9 +22,18 @@ from training.judge_tasks import (
     pair_cosines,
     regions,
 )
-from training.judges import DistanceConfig, DistanceJudge, IdentityJudge, ReaderConfig, SegmenterConfig, SegmentJudge
+from training.judges import (
+    AttributeJudge,
+    DistanceConfig,
+    DistanceJudge,
+    IdentityJudge,
+    ReaderConfig,
+    SegmenterConfig,
+    SegmentJudge,
+)
 from training.perceptual_task import DISTORTIONS, DistanceTask, distort
 from training.task import Task
+from training.true_edits import draw_true_edits, draw_unedited, moved
 
 SMALL = 48
 
@@ -115,6 +124,41 @@ def test_a_mirrored_head_turns_the_other_way() -> None:
     assert kept.any()
     assert turned.any()
     assert (kept | turned).all()
+
+
+def test_readings_that_shrink_to_the_mean_are_put_back_on_the_scale_of_the_truth() -> None:
+    torch.manual_seed(3)
+    task = AttributeTask(ReaderConfig(size=32, width=4))
+    true = torch.rand(4000, len(KEYS))
+    shy = 0.35 + 0.3 * (true - 0.5) + 0.05 * torch.randn(true.shape)
+    shy[:, 3] = 0.4 + 0.01 * true[:, 3]  # one that it is blind for
+
+    judge = AttributeJudge(ReaderConfig(size=32, width=4))
+    same = torch.nn.Linear(len(KEYS), len(KEYS))
+    torch.nn.init.eye_(same.weight)
+    torch.nn.init.zeros_(same.bias)
+    task.network = same  # type: ignore[assignment]
+    card = task.measure({"pictures": shy, "grades": true})
+    judge.calibrate(card)
+    back = judge.straighten(shy)
+    for place in (0, 7, 25):
+        low, high = (back[chosen, place].mean() for chosen in (true[:, place] < 0.3, true[:, place] > 0.7))
+        assert float(low) == pytest.approx(0.15, abs=0.03)
+        assert float(high) == pytest.approx(0.85, abs=0.03)
+    assert float(back[:, 3].std()) < 0.05, "what is not seen is not made up by stretching noise"
+    assert card["slope_" + KEYS[3]] == pytest.approx(0.01, abs=0.01)
+
+
+def test_true_edits_change_what_they_say_and_keep_the_person() -> None:
+    seeds = [700_000_301, 700_000_302]
+    pictures, before = draw_unedited(seeds, 64)
+    for edit in draw_true_edits(seeds, 64, keys=("mouth_open", "hair_lightness", "eye_openness")):
+        gone = moved(edit, before)
+        low = before[:, INDEX[edit.key]] < 0.5 if edit.way > 0 else before[:, INDEX[edit.key]] > 0.5
+        assert (gone[low] > (0.1 if edit.key == "eye_openness" else 0.3)).all(), (edit.key, edit.way)
+        tone = INDEX["skin_tone"]
+        assert torch.allclose(edit.grades[:, tone], before[:, tone])
+        assert (edit.pictures - pictures).abs().mean() < 0.25
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ class EditorRecipe:
     subject, name, round_size = SUBJECT, "editor", 2_000
     compiled = ()
     protocol = (
-        "24 attributes both ways on 16 codes of the validation band: share of the asked way that is missed, plus drift"
+        "24 attributes both ways, plainly asked, on 16 codes of the validation band: share that is missed, plus drift"
     )
 
     def __init__(self, request: RunSpec) -> None:

@@ -20,7 +20,11 @@ from training.textedit_framing import frame_portraits
 HIGH, LOW = 0.85, 0.15
 _MOVED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "eye_openness": (
-        tuple(f"upper_lid_raise_{part}_{side}" for part in ("inner", "outer") for side in ("left", "right")),
+        tuple(
+            f"{name}_{side}"
+            for name in ("upper_lid_raise_inner", "upper_lid_raise_outer", "lower_lid_drop")
+            for side in ("left", "right")
+        ),
         ("eye_blink_left", "eye_blink_right"),
     ),
     "brow_height": (
@@ -50,9 +54,11 @@ def draw_unedited(seeds: Sequence[int], size: int, device: str = "cpu") -> tuple
     return _draw(seeds, size, device, Choices())
 
 
-def draw_true_edits(seeds: Sequence[int], size: int, device: str = "cpu") -> Iterator[TrueEdit]:
-    """Each askable attribute, both ways, of these people."""
-    for key in ASKABLE:
+def draw_true_edits(
+    seeds: Sequence[int], size: int, device: str = "cpu", keys: Sequence[str] = ASKABLE
+) -> Iterator[TrueEdit]:
+    """Each of these attributes, both ways, of these people."""
+    for key in keys:
         for way in (1, -1):
             choices = _move(key, way, seeds) if key in _MOVED else Choices(grades={key: HIGH if way > 0 else LOW})
             yield TrueEdit(key, way, *_draw(seeds, size, device, choices))

@@ -16,6 +16,8 @@ from core.engine.wordings import CHINESE, ENGLISH, KINDS, Language, Presence, Ra
 from core.textedit.vocabulary import COMMA, number_words
 
 MOST_WISHES = 4
+PLAIN = 1 / 3
+"""A plain wish is met only by a grade that is moved this far from the middle or further."""
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 COMPARED_ENGLISH: dict[str, tuple[str, str]] = {
     "eye_size": ("bigger eyes|larger eyes", "smaller eyes"),
@@ -118,10 +120,15 @@ def _put(wording: Range, key: str, quality: str, language: Language) -> str:
 
 
 def ask_for(key: str, way: int, seed: int, language: Language) -> str:
-    """A phrase that asks for one attribute in one way (-1 or +1)."""
-    found = [text for direction, text in phrases(key, language) if direction == way]
-    assert found, f"no phrase asks {key} to go {way:+d} in {language}"
+    """A phrase that plainly asks for one attribute in one way (-1 or +1): "big eyes", neither "slightly big" nor "bigger"."""
+    found = [text for wish, text in _spoken(key, language) if wish.direction == way and _reach(wish) >= PLAIN]
+    assert found, f"no phrase plainly asks {key} to go {way:+d} in {language}"
     return found[pick_integer(len(found), seed, stream("phrase"))]
+
+
+def _reach(wish: Wish) -> float:
+    """How far a wish moves a grade that was in the middle."""
+    return 0.0 if wish.target is None else abs(wish.target - 0.5)
 
 
 @functools.cache

@@ -6,7 +6,6 @@ import html
 import json
 from typing import Any
 
-from core import checkpoints
 from core.engine.controllers import NAMES
 from core.image import Pixels, read_picture
 from pages.expression import handlers
@@ -15,7 +14,10 @@ from pages.expression.live_layout import EXAMPLE_CLIPS, lay_out_live, scene_word
 from pages.expression.stream import lay_out_stream
 from pages.expression.words import label
 from studio import panels
+from studio.job_panel import Telling, job_panel, link_files
+from studio.jobs import Job
 from studio.language import Language
+from studio.score_cards import score_cards
 from studio.services import Services
 
 LOAD = (
@@ -48,7 +50,13 @@ def build(services: Services, say: Language) -> None:
             _lay_out_corrections(services, say, own)
         with gr.Tab(say("expression.tab.weights")):
             shown = gr.HTML()
-            gr.on(None, panels.listen(services, lambda inner, who: _cards(inner, who, say)), None, shown, **HIDDEN)
+            gr.on(
+                None,
+                panels.listen(services, lambda inner, who: score_cards(inner, who, handlers.ROOM, say)),
+                None,
+                shown,
+                **HIDDEN,
+            )
 
 
 def _scene_choices(say: Language) -> list[Any]:
@@ -133,47 +141,18 @@ def _lay_out_clip(services: Services, say: Language) -> None:
             scene = _scene_choices(say)
             with gr.Row():
                 go = gr.Button(say("expression.clip.go"), variant="primary", elem_id="expression-clip-go")
-                stop = gr.Button(say("expression.live.cancel"), elem_id="expression-clip-cancel")
+                stop = gr.Button(say("job.cancel"), elem_id="expression-clip-cancel")
         with gr.Column(min_width=280):
-            job = gr.Textbox("", visible="hidden", show_label=False)
-            shown = gr.HTML(panels.empty(say("expression.clip.nothing")), elem_id="expression-clip-result")
-    seen = gr.State("")
-
-    def look(inner: Services, profile: str, number: str, known: str) -> tuple[Any, Any]:
-        if not number:
-            return gr.skip(), gr.skip()
-        said = _describe_job(inner, profile, number, say)
-        return (gr.skip(), gr.skip()) if said == known else (said, said)
-
-    def cancel(inner: Services, profile: str, number: str) -> None:
-        if number:
-            inner.jobs.cancel(number, profile)
-
-    go.click(panels.listen(services, handlers.on_clip), [given, *scene], job, api_name="expression_clip")
-    stop.click(panels.listen(services, cancel), job, None, **HIDDEN)
-    gr.Timer(1.0).tick(panels.listen(services, look), [job, seen], [shown, seen], **HIDDEN)
+            told = Telling(
+                say("expression.clip.nothing"), say("expression.clip.working"), lambda found: _show_take(found, say)
+            )
+            job = job_panel(services, say, told, "expression-clip-result", stop)
+    go.click(panels.listen(services, handlers.on_clip), [given, *scene], job.chosen, api_name="expression_clip")
 
 
-def _describe_job(services: Services, profile: str, number: str, say: Language) -> str:
-    found = services.jobs.get(number, profile)
-    if found.state == "done":
-        files = found.result["files"]
-        links = "".join(
-            f'<a href="/files/{one["medium"]}" download="{html.escape(one["name"])}">{html.escape(one["name"])}</a>'
-            for one in files
-        )
-        film = next((one for one in files if one["type"].startswith("video/")), None)
-        shown = f'<video src="/files/{film["medium"]}" controls loop muted playsinline></video>' if film else ""
-        held = say("expression.clip.held", held=found.result["held"], frames=found.result["frames"])
-        return f'<div class="take" data-state="done">{shown}<div class="files">{links}</div><p>{html.escape(held)}</p></div>'
-    if found.ended:
-        said = found.message or say("expression.live.cancelled")
-        return f'<div class="take" data-state="{found.state}">{panels.empty(said)}</div>'
-    return (
-        f'<div class="take" data-state="{found.state}"><p>{html.escape(say("expression.clip.working"))}</p>'
-        f'<div class="bar" role="progressbar" aria-valuenow="{found.share * 100:.0f}" aria-valuemin="0" '
-        f'aria-valuemax="100"><i style="width:{found.share * 100:.0f}%"></i></div></div>'
-    )
+def _show_take(found: Job, say: Language) -> str:
+    held = say("expression.clip.held", held=found.result["held"], frames=found.result["frames"])
+    return f"{link_files(found.result['files'])}<p>{html.escape(held)}</p>"
 
 
 def _lay_out_own(services: Services, say: Language) -> None:
@@ -218,32 +197,3 @@ def _lay_out_corrections(services: Services, say: Language, tab: Any) -> None:
 def _guide(say: Language) -> str:
     steps = "".join(f"<li>{html.escape(step)}</li>" for step in say("expression.own.steps").split("|"))
     return f"<ol>{steps}</ol>"
-
-
-def _cards(services: Services, profile: str, say: Language) -> str:
-    """Held-out scores of the weights in service, each beside the do-nothing answer and the worst group."""
-    found = checkpoints.list_all(services.people.weight_roots(profile))
-    cards = [one.card for one in found if one.card.subject == handlers.ROOM]
-    if not cards:
-        return panels.empty(say("expression.live.missing"))
-    parts = []
-    for card in cards:
-        rows = "".join(
-            f"<tr><th>{html.escape(key)}</th><td>{_number(value)}</td><td>{_number(card.baselines.get(key))}</td>"
-            f"<td>{html.escape(card.worst_group.get(key, ''))}</td></tr>"
-            for key, value in card.scores.items()
-        )
-        heads = "".join(
-            f"<th>{html.escape(text)}</th>"
-            for text in ("", say("expression.card.score"), say("expression.card.nothing"), say("expression.card.worst"))
-        )
-        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-        notes = html.escape(card.notes or say("expression.card.unmeasured") if not rows else card.notes)
-        parts.append(
-            f"<h3>{html.escape(card.name)} <small>{html.escape(card.version)}</small></h3>{table}<p>{notes}</p>"
-        )
-    return f'<div class="weights">{"".join(parts)}</div>'
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
