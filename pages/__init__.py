@@ -5,6 +5,6 @@ from __future__ import annotations
 from pages import expression, garment, runs, start, textedit
 from studio.page import Command, Page
 
-PAGES: tuple[Page, ...] = (start.PAGE, expression.PAGE, runs.PAGE)
-COMMANDS: tuple[Command, ...] = (*garment.COMMANDS, *textedit.COMMANDS)
+PAGES: tuple[Page, ...] = (start.PAGE, expression.PAGE, textedit.PAGE, garment.PAGE, runs.PAGE)
+COMMANDS: tuple[Command, ...] = ()
 """Commands of rooms whose page is to come."""

@@ -23,7 +23,7 @@ from studio.uploads import inspect
 
 MADE = {
     ".csv": "text/csv", ".json": "application/json", ".glb": "model/gltf-binary", ".mp4": "video/mp4",
-    ".webm": "video/webm", ".png": "image/png",
+    ".webm": "video/webm", ".png": "image/png", ".svg": "image/svg+xml", ".zip": "application/zip",
 }  # fmt: skip
 """Endings of generated files and their types."""
 

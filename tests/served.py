@@ -112,14 +112,17 @@ def wait_until(is_so: Any, seconds: float, what: str) -> None:
 
 
 @contextmanager
-def browser_page(camera: Path | None = None, **options: Any) -> Iterator[tuple[Any, list[str]]]:
+def browser_page(
+    camera: Path | None = None, microphone: Path | None = None, **options: Any
+) -> Iterator[tuple[Any, list[str]]]:
     """A page of a headless Chromium, and the list of requests that wanted to leave the machine.
 
-    ``camera``: an mjpeg (yuvj420p) or y4m file that its camera shows."""
+    ``camera``: an mjpeg (yuvj420p) or y4m file that its camera shows; ``microphone``: a WAV file that it hears, once."""
     from playwright.sync_api import sync_playwright
 
     outside: list[str] = []
     shown = [] if camera is None else [f"--use-file-for-fake-video-capture={camera}"]
+    shown += [] if microphone is None else [f"--use-file-for-fake-audio-capture={microphone}%noloop"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, sync_playwright() as playwright:
         # A home of its own: Chromium keeps crash reports there, and a test leaves nothing behind.
         browser = playwright.chromium.launch(

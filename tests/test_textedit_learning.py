@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from core import checkpoints
+from core.engine.attributes import ATTRIBUTES, KEYS, Attributes
 from core.engine.faces import faces
 from core.face.config import PARTS
 from core.face.reader import Face
@@ -22,6 +23,7 @@ from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_generator
 from core.textedit.places import PlacedGenerator
 from core.textedit.predict import frame_face
+from core.textedit.telling import agreement, choose_sentence
 from training.spec import BadRequest, RunSpec
 from training.textedit_framing import frame_portraits
 from training.textedit_growing import choose_size, grow
@@ -143,3 +145,32 @@ def test_a_sentence_about_a_face_does_not_say_three_words_twice() -> None:
         threes = [tuple(sentence[place : place + 3]) for place in range(len(sentence) - 2)]
         assert len(sentence) > 6
         assert len(set(threes)) == len(threes)
+
+
+def test_of_several_sentences_the_one_that_agrees_with_what_is_read_is_said() -> None:
+    plain = {one.key: 0.0 if one.kind == "presence" else 0.5 for one in ATTRIBUTES}
+    read = Attributes.from_dict({**plain, "hair_length": 0.9, "glasses": 0.8, "eye_size": 0.1})
+    true, false = "long hair, glasses, small eyes", "short hair, no glasses, big eyes"
+    assert agreement(true, read) > 0.8
+    assert agreement(false, read) < 0.3
+    assert agreement("glasses", read) < agreement(true, read), "what is notable wants to be said"
+    assert agreement(f"{true}, long hair", read) < agreement(true, read), "but once"
+    assert agreement(f"{true}, blorp fnord", read) < agreement(true, read)
+    grades = list(read.grades)
+    assert choose_sentence([false, true, "glasses"], grades) == true
+    ordinary = Attributes.from_dict(plain)
+    assert agreement("a medium nose", ordinary) >= agreement("a huge nose", ordinary)
+    with pytest.raises(ValueError, match="26"):
+        choose_sentence([true], [0.5])
+
+
+def test_proposed_sentences_begin_with_the_likeliest_differ_and_are_the_same_every_time() -> None:
+    torch.manual_seed(1)
+    captioner = Captioner(Config.tiny())
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    rows, grades = captioner.propose(picture, 6)
+    assert rows[0] == captioner.describe(picture)[0]
+    assert len({tuple(row) for row in rows}) > 1
+    again, _ = captioner.propose(picture, 6)
+    assert rows == again
+    assert grades.shape == (len(KEYS),)

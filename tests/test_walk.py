@@ -147,7 +147,7 @@ def test_the_keyboard_reaches_every_link_of_the_bar(studio: Served) -> None:
         page.goto(studio.address)
         page.locator(".likeness-bar .name").wait_for()
         reached = []
-        for _step in range(8):
+        for _step in range(12):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.innerText"))
         for wanted in ("Training runs", "中文", "◐"):

@@ -77,7 +77,8 @@ class TaskRecipe:
         self.averaged: dict[str, float] = dict.fromkeys(self.modules, 3_000.0)
         steps, rate = request.steps, float(request.options.get("rate", 2e-3))
         fall = {"weight_decay": 1e-4, "clip": 2.0, "schedule": lambda step: cosine(step, steps)}
-        self.phases: tuple[Phase, ...] = (Phase(task.name, tuple(self.modules), rate, **fall),)
+        learning = tuple(name for name, module in self.modules.items() if next(module.parameters(), None) is not None)
+        self.phases: tuple[Phase, ...] = (Phase(task.name, learning, rate, **fall),)
         self.sources = {**SOURCES, **task.sources}
         count = int(request.options.get("count", FACES))
         device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"

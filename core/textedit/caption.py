@@ -16,6 +16,8 @@ from core.textedit.networks import bring
 from core.textedit.vocabulary import COMMA, END, LONGEST, PAD, START_CHINESE, START_ENGLISH, UNKNOWN
 
 MAP_SIDE = 8
+WARMTH = 0.4
+"""How far sentences drawn by lot stray from the likeliest."""
 NEVER = (PAD, START_ENGLISH, START_CHINESE, UNKNOWN)
 
 
@@ -93,8 +95,23 @@ class Captioner(nn.Module):
     @torch.no_grad()
     def describe(self, pictures: Tensor, start: int = START_ENGLISH, most: int = LONGEST) -> list[list[int]]:
         """The likeliest next word until ``<end>``; no word twice in a row, no three words twice (Paulus 2017)."""
-        places, x = self.see(pictures)
-        word = torch.full((len(pictures), 1), start, dtype=torch.int64, device=pictures.device)
+        return self._speak(*self.see(pictures), start, most)
+
+    @torch.no_grad()
+    def propose(
+        self, picture: Tensor, count: int, start: int = START_ENGLISH, most: int = LONGEST
+    ) -> tuple[list[list[int]], Tensor]:
+        """The likeliest sentence about one picture and others drawn by lot, always the same; and its grades (26)."""
+        places, x = self.see(picture)
+        draw = torch.Generator().manual_seed(0)
+        luck = -torch.rand(count, most, self.say.out_features, generator=draw).clamp_min(1e-9).log()
+        luck = -luck.clamp_min(1e-9).log() * WARMTH  # Gumbel: the greatest sum is a draw by the odds
+        luck[0] = 0.0
+        rows = self._speak(places.expand(count, -1, -1), x.expand(count, -1), start, most, luck.to(x.device))
+        return rows, self.grades(x)[0].float()
+
+    def _speak(self, places: Tensor, x: Tensor, start: int, most: int, luck: Tensor | None = None) -> list[list[int]]:
+        word = torch.full((len(x), 1), start, dtype=torch.int64, device=x.device)
         state, said = None, []
         for _ in range(most):
             hidden, state = self._listen(x, word, state)
@@ -104,6 +121,8 @@ class Captioner(nn.Module):
             _forbid_again(logits, said)
             if not said:
                 logits[:, [END, COMMA]] = -torch.inf
+            if luck is not None:
+                logits = logits + luck[:, len(said)]
             word = logits.argmax(1, keepdim=True)
             said.append(word)
         rows = torch.cat(said, 1).tolist()

@@ -27,6 +27,7 @@ from core.textedit.config import Config
 from core.textedit.invert import Effort
 from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_generator
 from core.textedit.requests import in_learned_words
+from core.textedit.telling import choose_sentence
 from core.textedit.vocabulary import STARTS, number_words, read_numbers, stack_texts
 
 PORTRAIT_ROOM = 2.2
@@ -40,6 +41,8 @@ PURPOSES = {
     "captioner": "which describes faces",
     "speech": "which hears Chinese",
 }
+PROPOSED = 12
+"""Sentences about a face of which the best is said."""
 Numbers = npt.NDArray[np.float32]
 
 
@@ -191,8 +194,8 @@ class Predictor:
 
     def describe(self, portrait: Pixels, language: Language = "en") -> str:
         """A sentence about a framed portrait."""
-        network = self._need("captioner", "captioner")
-        return read_numbers(network.describe(to_tensor(portrait), STARTS[language])[0], language)
+        rows, grades = self._need("captioner", "captioner").propose(to_tensor(portrait), PROPOSED, STARTS[language])
+        return choose_sentence([read_numbers(row, language) for row in rows], grades.tolist())
 
     def imagine(self, seed: int, calm: float = 0.8) -> LatentCode:
         """Somebody who does not exist, from N(0, I); ``calm`` below 1 keeps to the ordinary."""

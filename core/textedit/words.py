@@ -138,7 +138,8 @@ def understand(text: str) -> Understood:
     if len(text) > len(read):
         rest = len(text) - len(read)
         chips.append(Chip("left_out", f"{rest} more characters left out", f"后面 {rest} 个字没有读", text[len(read) :]))
-    return Understood(wanted.strip(), parsed.wishes, tuple(commands), tuple(chips), parsed.contradictions)
+    left_over = wanted.strip().strip(",;，；、") if commands else wanted  # what stood beside a command
+    return Understood(left_over.strip(), parsed.wishes, tuple(commands), tuple(chips), parsed.contradictions)
 
 
 def read_command(clause: str) -> Command | None:

@@ -14,7 +14,6 @@ from training.spec import BadRequest
 
 if TYPE_CHECKING:
     from core.garment.predict import Dressed
-    from core.image import Pixels
     from pages.garment.drawings import Given
     from pages.garment.handlers import Laying
     from pages.garment.pieces import Made
@@ -144,25 +143,12 @@ def _take_away(garment: Dressed, outputs: list[Path], name: str, made: Made) -> 
 
 def _write_grid(made: list[Dressed], columns: int, path: Path) -> None:
     from core.image import contact_sheet, flatten, write_picture
+    from pages.garment.sheet import in_square
 
     if not made:
         raise BadRequest("No garment was made, so there is no sheet.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(path, contact_sheet([_in_square(flatten(one.pixels)) for one in made], columns))
-
-
-def _in_square(pixels: Pixels, side: int = 256) -> Pixels:
-    """A picture on a white square."""
-    import numpy as np
-
-    from core.image import resize
-
-    scale = side / max(pixels.shape[:2])
-    small = resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    square = np.full((side, side, 3), 255, np.uint8)
-    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
-    square[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return square
+    write_picture(path, contact_sheet([in_square(flatten(one.pixels)) for one in made], columns))
 
 
 def _configure_dress(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,13 +18,20 @@ from core.textedit.predict import LatentCode, Predictor
 from studio.services import Services
 
 
-def find_code(services: Services, profile: str, predictor: Predictor, portrait: Pixels, effort: Effort) -> LatentCode:
+def find_code(
+    services: Services,
+    profile: str,
+    predictor: Predictor,
+    portrait: Pixels,
+    effort: Effort,
+    report: Callable[[float], None] | None = None,
+) -> LatentCode:
     """The code of a framed portrait, looked for once for these weights and this effort."""
     path = services.people.folder(profile) / "codes" / f"{_key(predictor, portrait, effort)}.npz"
     kept = _read(path)
     if kept is not None:
         return kept
-    code = predictor.find(portrait, effort)
+    code = predictor.find(portrait, effort, report=report)
     held = io.BytesIO()
     own = np.zeros((0, 0), np.float32) if code.own is None else code.own
     np.savez_compressed(held, code=code.code, own=own, difference=np.float32(code.difference or 0.0))
