@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_expression import draw_person, put_weights, write_frames
 
+from core import checkpoints
 from core.engine.controllers import INDEX, MIRROR, NAMES, PARTS
 from core.engine.faces import Choices, faces
 from core.engine.moments import draw_moments
@@ -16,7 +18,8 @@ from core.image import Pixels, to_pixels, write_picture
 from training.expression_data import ExpressionData, draw_virtual
 from training.measure_expression import _kept, _mean_kept, left_and_whole
 from training.own_frames import BLOCK, FEWEST, HELD_BACK, read_own
-from training.spec import BadRequest
+from training.recipes.expression import make_personal_recipe
+from training.spec import BadRequest, RunSpec
 
 SHIPPED = Path(__file__).parents[1] / "assets" / "weights"
 
@@ -87,3 +90,41 @@ def test_pictures_without_enough_faces_are_answered_with_how_many_there_are(tmp_
     (tmp_path / "clip.mp4").write_bytes(b"no clip")
     with pytest.raises(BadRequest, match="cannot be read as a clip"):
         read_own(tmp_path / "clip.mp4", [SHIPPED], 64)
+
+
+def test_a_personal_fine_tune_redraws_the_person_better_and_leaves_the_norms_as_they_were(tmp_path: Path) -> None:
+    put_weights(tmp_path / "home")  # no finder of faces beside them, as beside a converter that somebody published
+    person = draw_person(size=128)
+    frames = [np.roll(person, at % 3, 1) for at in range(40)]
+    clip = write_frames(tmp_path / "me.mp4", frames)
+    start = tmp_path / "home" / "weights" / "expression" / "converter"
+    request = RunSpec(
+        "expression",
+        "personal",
+        "tiny",
+        steps=30,
+        data=str(clip),
+        start_from=str(start),
+        options={"anchors": 4, "batch": 4},
+    )
+    recipe = make_personal_recipe(request)
+    found = checkpoints.load(checkpoints.Found(start, checkpoints.read_card(start), start))
+    for name, weights in found.items():
+        checkpoints.fill(recipe.modules[name], weights, name)
+    for module in recipe.modules.values():
+        module.eval()
+    before = recipe.measure()["validation"]
+    norms = {key: value.clone() for key, value in recipe.modules["encoder"].state_dict().items() if "running" in key}
+    assert norms
+    learning = [*recipe.modules["encoder"].parameters(), *recipe.modules[recipe.source].parameters()]
+    optimiser = torch.optim.Adam(learning, 2e-3)
+    for step in range(30):
+        for module in recipe.modules.values():
+            module.train()  # as the one loop leaves them
+        optimiser.zero_grad()
+        terms = recipe.losses(recipe.phases[0], recipe.batch(step, 4, 0), step)
+        torch.stack(list(terms.values())).sum().backward()
+        optimiser.step()
+    now = recipe.modules["encoder"].state_dict()
+    assert all(torch.equal(value, now[key]) for key, value in norms.items())
+    assert recipe.measure()["validation"] < 0.8 * before

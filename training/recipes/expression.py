@@ -39,6 +39,7 @@ COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
 SHOWN, LOOKED_AT = 8, 64
 SETTLE_SHARE = 0.2
+SHIPPED = Path(__file__).parents[2] / "assets" / "weights"
 PHOTO_SHARE = 2
 """One picture in so many is also redrawn as the person it shows."""
 READ = 0.5
@@ -306,7 +307,8 @@ class PersonalRecipe:
         path = Path(request.data)
         self.protocol = f"held-back frames of {path.name}: mean absolute difference of the person redrawn, of 255"
         self.sources = {**SOURCES, path.name: "the person's own pictures, with their consent"}
-        self.own, self.back = read_own(path, [Path(request.start_from).parents[1]], self.config.size)
+        roots = [Path(request.start_from).parents[1], SHIPPED]  # a personal converter has no finder of faces beside it
+        self.own, self.back = read_own(path, roots, self.config.size)
         self._anchors = int(request.options.get("anchors", 96))
         self.data = ExpressionData(None, (COUNTS[0], COUNTS[1]), self.config.size, request.seed)
         self._pairs: tuple[Pairs, dict[str, Tensor]] | None = None
@@ -336,6 +338,8 @@ class PersonalRecipe:
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """The person redrawn, and characters still doing what engine people do."""
         del phase
+        for module in self.modules.values():
+            module.eval()  # frames of one clip are alike: norms by their own statistics would take out who they show
         count = len(batch["own"])
         features = self.modules["encoder"](torch.cat((batch["own"], batch["photos"])))
         virtual = self.modules[self.config.characters[step % len(self.config.characters)]](features[count:])
