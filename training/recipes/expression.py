@@ -39,6 +39,8 @@ COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
 SHOWN, LOOKED_AT = 8, 64
 SETTLE_SHARE = 0.2
+OWN_SETTLE, ANCHORED = 1.0, 8.0
+"""See PersonalRecipe; and how much keeping the characters true counts beside redrawing the person."""
 SHIPPED = Path(__file__).parents[2] / "assets" / "weights"
 PHOTO_SHARE = 2
 """One picture in so many is also redrawn as the person it shows."""
@@ -282,7 +284,9 @@ class PersonalRecipe:
     """A shipped converter for one person: encoder and second decoder learn from the person's own clip or folder
     (``data``), which needs no labels; engine people with their characters' pictures keep the first decoders true.
 
-    Options: ``anchors``, how many of these; ``batch``.
+    Options: ``anchors``, how many of these; ``batch``; ``settle``: the share of the steps in which the encoder is held still,
+    all of them by default: what reads its features has learned them as they are, and a decoder that does not know the
+    person yet would spoil them.
     """
 
     subject, name, round_size = "expression", "converter", 1_000
@@ -310,6 +314,7 @@ class PersonalRecipe:
         roots = [Path(request.start_from).parents[1], SHIPPED]  # a personal converter has no finder of faces beside it
         self.own, self.back = read_own(path, roots, self.config.size)
         self._anchors = int(request.options.get("anchors", 96))
+        self._settled = round(float(request.options.get("settle", OWN_SETTLE)) * steps)
         self.data = ExpressionData(None, (COUNTS[0], COUNTS[1]), self.config.size, request.seed)
         self._pairs: tuple[Pairs, dict[str, Tensor]] | None = None
 
@@ -341,11 +346,12 @@ class PersonalRecipe:
         for module in self.modules.values():
             module.eval()  # frames of one clip are alike: norms by their own statistics would take out who they show
         count = len(batch["own"])
-        features = self.modules["encoder"](torch.cat((batch["own"], batch["photos"])))
-        virtual = self.modules[self.config.characters[step % len(self.config.characters)]](features[count:])
+        with torch.set_grad_enabled(step >= self._settled):
+            features = self.modules["encoder"](torch.cat((batch["own"], batch["photos"])))
+            virtual = self.modules[self.config.characters[step % len(self.config.characters)]](features[count:])
         return {
             "own": weighted_difference(self.modules[self.source](features[:count]), batch["clean"]),
-            "anchors": 2.0 * weighted_difference(virtual, batch["truth"]),
+            "anchors": ANCHORED * weighted_difference(virtual, batch["truth"]),
         }
 
     def measure(self) -> dict[str, float]:
