@@ -15,6 +15,7 @@ from tiny_expression import draw_person, write_frames
 from tiny_rooms import put_textedit_weights
 
 from core.image import Pixels, read_picture
+from core.textedit.invert import Effort
 from core.textedit.predict import LatentCode
 from core.textedit.words import understand
 from pages.textedit import PAGE, sitting, turns
@@ -110,11 +111,13 @@ def test_a_conversation_has_an_end_that_is_told() -> None:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    sitting.EFFORT = Effort(2, 2)  # these networks find nothing however long they look
     home = tmp_path_factory.mktemp("sitting")
     put_textedit_weights(home / "weights")
     opened = Services.open(Settings(home=home))
     yield opened
     opened.close()
+    sitting.EFFORT = Effort()
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,8 @@ from studio.media import Medium, picture
 from studio.services import Services
 from training.spec import BadRequest
 
+EFFORT = Effort()
+"""How long is looked for a face's code."""
 CALM = 0.8
 """How ordinary somebody who does not exist is."""
 
@@ -60,7 +62,7 @@ def on_photo(services: Services, profile: str, file: str | None) -> str:
     def work(progress: Progress) -> dict[str, Any]:
         predictor = open_predictor(services, profile, "inverter")
         portrait, _ = find_portrait(predictor, picture(given), "The photo")
-        find_code(services, profile, predictor, portrait, Effort(), progress.say)
+        find_code(services, profile, predictor, portrait, EFFORT, progress.say)
         return {"medium": given.id}
 
     return services.jobs.start(profile, "textedit photo", {"medium": given.id}, work).id
@@ -70,7 +72,7 @@ def on_begin(services: Services, profile: str, medium: str) -> Conversation:
     """A conversation about the face in a kept photo."""
     predictor = open_predictor(services, profile, "inverter")
     portrait, _ = find_portrait(predictor, picture(services.media.get(profile, medium)), "The photo")
-    return begin(predictor, Given(medium), find_code(services, profile, predictor, portrait, Effort()))
+    return begin(predictor, Given(medium), find_code(services, profile, predictor, portrait, EFFORT))
 
 
 def on_somebody(services: Services, profile: str, seed: int | None = None) -> Conversation:
@@ -168,7 +170,7 @@ def on_clip(services: Services, profile: str, file: str | None, text: str, stren
     given = services.media.keep_upload(profile, ROOM, Path(file))
     if not given.type.startswith("video/"):
         raise BadRequest("This is not a clip; for one picture use the photo tab.")
-    filming = Filming(given.path, Wanted(text, strength), whole)
+    filming = Filming(given.path, Wanted(text, strength, effort=EFFORT), whole)
 
     def work(progress: Progress) -> dict[str, Any]:
         return _film(services, profile, filming, given, progress)
