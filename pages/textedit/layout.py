@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from core.image import Pixels
 from pages.textedit import sitting
@@ -150,9 +152,7 @@ def _lay_out_clip(services: Services, say: Language) -> None:
             given = gr.Video(
                 sources=["upload", "webcam"], label=say("textedit.clip.given"), height=300, elem_id="textedit-clip"
             )
-            gr.Examples(
-                [[str(path)] for path in sorted(folder.glob("*.mp4"))], given, label=say("textedit.face.examples")
-            )
+            _lay_out_clip_examples(sorted(folder.glob("*.mp4")), given, say)
             text = gr.Textbox(
                 label=say("textedit.wish.text"),
                 placeholder=say("textedit.wish.placeholder"),
@@ -169,6 +169,16 @@ def _lay_out_clip(services: Services, say: Language) -> None:
     go.click(
         panels.listen(services, sitting.on_clip), [given, text, strength, whole], job.chosen, api_name="textedit_clip"
     )
+
+
+def _lay_out_clip_examples(clips: list[Path], given: Any, say: Language) -> None:
+    """A button each; Gradio's own examples look into every clip whenever the studio starts."""
+    import gradio as gr
+
+    gr.HTML(f'<p class="says">{html.escape(say("textedit.face.examples"))}</p>')
+    with gr.Row():
+        for clip in clips:
+            gr.Button(clip.stem.capitalize(), size="sm", min_width=80).click(partial(str, clip), None, given, **HIDDEN)
 
 
 def _show_film(found: Job) -> str:

@@ -185,6 +185,6 @@ def _film(services: Services, profile: str, filming: Filming, given: Medium, pro
         kept = services.media.keep_file(profile, ROOM, path, made.settings, [given])
     return {
         "files": [{"name": "edited.mp4", "medium": kept.id, "type": kept.type}],
-        "notes": made.notes,
+        "notes": [note.replace(given.path.name, "The clip") for note in made.notes],
         "says": made.says,
     }
