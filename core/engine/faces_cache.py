@@ -66,11 +66,11 @@ class CacheConfig:
             )
 
 
-def engine_digest() -> str:
-    """Changes whenever a source that faces.py stands on, or the head model, does."""
+def engine_digest(stem: str = "faces") -> str:
+    """Changes whenever a source that the engine's module of this name stands on, or the head model, does."""
     folder = Path(__file__).parent
     hashed = hashlib.sha256()
-    for path in sorted([*_sources(folder, "faces", set()), *folder.parents[1].glob("assets/engine/*.npz")]):
+    for path in sorted([*_sources(folder, stem, set()), *folder.parents[1].glob("assets/engine/*.npz")]):
         hashed.update(path.name.encode() + path.read_bytes())
     return hashed.hexdigest()[:12]
 
