@@ -25,8 +25,9 @@ from training.garment_data import ANY_CLOTH, sharper_more_often
 from training.garment_encoders import EncodersRecipe
 from training.garment_samples import bring_to_middle, crop_some, hide_some
 from training.garment_segmenter import region_error
+from training.looks_task import tile
 from training.measure import Asked
-from training.measure_garment import draw_by_hand, kernel_distance, kid_share, tile
+from training.measure_garment import draw_by_hand, kernel_distance, kid_share
 from training.measure_garment import measure as measure_garments
 from training.recipes import RECIPES
 from training.run import RunFolder

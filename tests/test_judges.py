@@ -27,10 +27,12 @@ from training.judges import (
     DistanceConfig,
     DistanceJudge,
     IdentityJudge,
+    LooksConfig,
     ReaderConfig,
     SegmenterConfig,
     SegmentJudge,
 )
+from training.looks_task import WAYS, LooksTask, make_cheaply
 from training.perceptual_task import DISTORTIONS, DistanceTask, distort
 from training.task import Task
 from training.true_edits import draw_true_edits, draw_unedited, moved
@@ -169,6 +171,7 @@ def test_true_edits_change_what_they_say_and_keep_the_person() -> None:
         lambda: HeadTask(SegmenterConfig(size=32, widths=(4, 8))),
         lambda: _few(GarmentTask(SegmenterConfig(size=32, widths=(4, 8), classes=2))),
         lambda: _few(DistanceTask("features", PerceptualConfig.tiny(), 0)),
+        lambda: _few(LooksTask(LooksConfig(size=48, width=4))),
     ],
 )
 def test_a_few_steps_on_the_same_pictures_lower_the_loss(make: Callable[[], Task]) -> None:
@@ -189,6 +192,23 @@ def test_a_few_steps_on_the_same_pictures_lower_the_loss(make: Callable[[], Task
     assert 0 <= scores["validation"] <= 2
 
 
-def _few(task: GarmentTask | DistanceTask) -> GarmentTask | DistanceTask:
+@pytest.mark.parametrize("way", range(len(WAYS)), ids=WAYS)
+def test_a_garment_made_cheaply_keeps_its_outline_and_loses_what_it_is_made_of(way: int) -> None:
+    rows = torch.linspace(-0.9, 0.5, 48)[:, None].expand(48, 48)
+    mask = torch.zeros(2, 1, 48, 48)
+    mask[:, :, 8:40, 12:36] = 1
+    garment = torch.where(mask > 0, rows + 0.2 * (torch.arange(48) % 4 < 2), torch.ones(())).expand(2, 3, 48, 48)
+    made = make_cheaply(garment, mask, torch.tensor([way, way]), torch.Generator().manual_seed(3))
+    assert torch.equal(made[:, :, :8], garment[:, :, :8])
+    assert torch.equal(made[..., 36:], garment[..., 36:])
+    inside, was = (one[0, 0, 14:34, 16:32] for one in (made, garment))
+    made_of, once = ((one.diff(dim=1).abs().mean(), (one[-3:].mean() - one[:3].mean()).abs()) for one in (inside, was))
+    kept = {"true": (1, 1), "tiled": (1, 0), "flat": (0, 0), "smooth": (0, 1), "shaded": (1, 1)}[WAYS[way]]
+    assert bool(made_of[0] > 0.5 * once[0]) == bool(kept[0])
+    assert bool(made_of[1] > 0.4 * once[1]) == bool(kept[1])
+    assert torch.equal(made, garment) == (WAYS[way] == "true")
+
+
+def _few(task: GarmentTask | DistanceTask | LooksTask) -> GarmentTask | DistanceTask | LooksTask:
     task.drawn, task.validated = 6, 4
     return task

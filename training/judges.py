@@ -1,4 +1,4 @@
-"""The networks that only judge: attributes, identity, outlines of heads and garments, and likeness of pictures.
+"""The networks that only judge: attributes, identity, outlines of heads and garments, likeness and looks of pictures.
 
 Each has a shape and seeds of its own; none ever teaches what it judges.
 """
@@ -63,6 +63,16 @@ class DistanceConfig:
 
     width: int = 16
     layers: int = 18
+
+
+@dataclass(frozen=True)
+class LooksConfig:
+    """A residual trunk whose last stages say how a garment was made."""
+
+    size: int = 96
+    width: int = 12
+    layers: int = 18
+    ways: int = 5
 
 
 def cells(config: ReaderConfig) -> int:
@@ -163,6 +173,25 @@ class DistanceJudge(nn.Module):
         return compare(both, [F.softplus(weight) for weight in self.weight])
 
 
+class LooksJudge(nn.Module):
+    """A garment on white to what its looks are made of, and to a logit per way of making it."""
+
+    def __init__(self, config: LooksConfig) -> None:
+        super().__init__()
+        self.size = config.size
+        self.trunk = ResNet(config.layers, 3, config.width)
+        self.features = config.width * (4 + 8)
+        self.tell = nn.Linear(self.features, config.ways)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """N x 3 x S x S in [-1, 1] to N x ways."""
+        return self.tell(self.see(pictures))
+
+    def see(self, pictures: Tensor) -> Tensor:
+        """Features (N x C) of the last two stages, wherever they are."""
+        return torch.cat([stage.mean((2, 3)) for stage in self.trunk.pyramid(fit(pictures, self.size))[-2:]], 1)
+
+
 def fit(pictures: Tensor, size: int) -> Tensor:
     """Pictures at a judge's own size."""
     if pictures.shape[2:] == (size, size):
@@ -176,6 +205,7 @@ JUDGES: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "head": (SegmenterConfig, SegmentJudge),
     "garment": (SegmenterConfig, SegmentJudge),
     "distance": (DistanceConfig, DistanceJudge),
+    "looks": (LooksConfig, LooksJudge),
 }
 
 

@@ -19,8 +19,8 @@ from training.garment_data import Rows, align_garments, draw_flats, from_bytes
 from training.garment_pictures import read_garments
 from training.garment_samples import bring_to_middle, crop_some, hide_some
 from training.judges import load_judge
+from training.looks_task import tile
 from training.measure import Asked, CannotMeasure, Found, Row, Values
-from training.perceptual_task import SIZE as FEATURE_SIZE
 
 COUNT = 96
 WOBBLE = 0.008
@@ -31,18 +31,19 @@ def measure(asked: Asked) -> Found:
     """All rows on engine garments, or on real ones held back by sender with ``data``."""
     predictor = Predictor.load(asked.roots)
     rows, kinds = take_garments(asked, predictor.size)
-    judge, distance = _judge("garment", asked), _judge("distance", asked)
+    judge, distance, looks = (_judge(name, asked) for name in ("garment", "distance", "looks"))
     drawn = _swap_cloths(predictor, rows)
     suffix = "_real" if asked.data is not None else ""
     found: dict[str, Row | None] = {
         f"outline_iou{suffix}": None if judge is None else _outline_row(judge, drawn, rows["mask"], predictor),
         "hidden_share": None if distance is None else _hidden_row(predictor, distance, rows),
-        "kid_share": None if distance is None else _kid_row(distance, drawn, rows),
+        "kid_share": None if looks is None else _kid_row(looks, drawn, rows),
         "colour_difference": _colour_row(drawn, rows, predictor),
     }
     if asked.data is None:
         found["outline_iou_drawn"] = None if judge is None else _drawn_row(judge, predictor, rows)
-    missing = [f"judge {name}" for name, one in (("garment", judge), ("distance", distance)) if one is None]
+    judges = {"garment": judge, "distance": distance, "looks": looks}
+    missing = [f"judge {name}" for name, one in judges.items() if one is None]
     notes = ("Do nothing: the generator's mean picture; inpainting with OpenCV for what was hidden; tiling for looks.",)
     if missing:
         notes += (f"Not measured where there are no weights for {', '.join(missing)}.",)
@@ -176,21 +177,7 @@ def _hidden_row(predictor: Predictor, distance: Any, rows: Rows) -> Row:
     return Row(np.array(values), 1.0, middle=_share_of_sums)
 
 
-def tile(cloth: Pixels, seen: Mask, mask: Mask) -> Pixels:
-    """The cloth's middle repeated in mirrored tiles all over a mask, on white."""
-    rows, columns = np.nonzero(seen)
-    row, column, reach = int(rows.mean()), int(columns.mean()), max(2, int(0.35 * len(rows) ** 0.5))
-    piece = cloth[max(0, row - reach) : row + reach, max(0, column - reach) : column + reach]
-    repeats = -(-np.array(mask.shape) // np.array(piece.shape[:2]))
-    whole = np.pad(
-        piece,
-        [(0, (int(n) - 1) * side) for n, side in zip(repeats, piece.shape[:2], strict=True)] + [(0, 0)],
-        "symmetric",
-    )[: mask.shape[0], : mask.shape[1]]
-    return np.where(mask[..., None] > 127, whole, 255).astype(np.uint8)
-
-
-def _kid_row(distance: Any, drawn: list[Dressed], rows: Rows) -> Row:
+def _kid_row(looks: Any, drawn: list[Dressed], rows: Rows) -> Row:
     """Features of true garments, of ours and of tiled ones, beside each other; their distances as KID (Binkowski 2018)."""
     clothes, count = to_pixels(rows["cloth"]), len(drawn)
     tiled = [
@@ -203,17 +190,8 @@ def _kid_row(distance: Any, drawn: list[Dressed], rows: Rows) -> Row:
     ]
     sets = rows["target"], to_tensor([one.drawn for one in drawn]), to_tensor(tiled)
     with torch.inference_mode():
-        features = [
-            torch.cat([_feature(distance, part) for part in pictures.split(16)]).double().numpy() for pictures in sets
-        ]
+        features = [torch.cat([looks.see(part) for part in pictures.split(16)]).double().numpy() for pictures in sets]
     return Row(np.concatenate(features, 1), 1.0, middle=kid_share)
-
-
-def _feature(distance: Any, pictures: Tensor) -> Tensor:
-    small = torch.nn.functional.interpolate(
-        pictures, (FEATURE_SIZE, FEATURE_SIZE), mode="bilinear", antialias=True, align_corners=False
-    )
-    return torch.cat([stage.mean((2, 3)) for stage in distance.features.pyramid(small)[-2:]], 1)
 
 
 def kid_share(rows: Values) -> float:

@@ -11,8 +11,11 @@ from core.engine.faces import faces
 from core.engine.faces_cache import choose_people
 from core.image import to_tensor
 from training.face_data import PICTURES_EACH, SIZE
+from training.garment_data import align_garments, draw_flats, from_bytes
+from training.garment_pictures import read_garments
 from training.judge_tasks import overlap, pair_cosines, prepare_crops, prepare_portraits, regions, run
 from training.judges import SUBJECT, load_judge
+from training.looks_task import WAYS, coarsen, make_cheaply
 from training.measure import Asked, Found, Row, Values, face_groups
 from training.perceptual_task import DISTORTIONS, distort
 from training.true_edits import draw_true_edits, draw_unedited, moved
@@ -27,7 +30,7 @@ SLIGHT_KINDS, GRAVE_KINDS = ("shift", "fade"), ("blur", "pixelate")
 
 
 def measure(asked: Asked) -> Found:
-    """All five judges; ``data`` (real garments with masks) adds the garment segmenter's score on those."""
+    """All six judges; ``data`` (real garments with masks) adds what is found on those."""
     seeds = asked.seeds(COUNT)
     seeds = seeds[: max(PICTURES_EACH, len(seeds) // PICTURES_EACH * PICTURES_EACH)]
     found = _draw(seeds, asked.device)
@@ -162,8 +165,6 @@ def _with_garments(asked: Asked, found: Found) -> Found:
     batch = garments(asked.seeds(GARMENTS)[:GARMENTS], size=judge.size)
     kept = {"garment_iou": (batch.pixels, batch.mask)}
     if asked.data is not None:
-        from training.garment_pictures import read_garments
-
         real = read_garments(asked.data, judge.size)
         chosen = real.validating[:GARMENTS]
         pictures = torch.cat([to_tensor(picture) for picture in real.pictures[chosen]])
@@ -174,4 +175,25 @@ def _with_garments(asked: Asked, found: Found) -> Found:
         whole = overlap(torch.ones_like(mask), mask)
         rows[name] = Row(overlap(read, mask).double().numpy(), whole.double().numpy(), "high", grouped=False)
     rows.setdefault("garment_iou_real", None)
+    rows |= _looks_rows(asked)
     return Found(rows, found.groups, found.notes)
+
+
+def _looks_rows(asked: Asked) -> dict[str, Row | None]:
+    """Whether it tells garments from their cloth laid into their outlines in cheaper ways."""
+    rows: dict[str, Row | None] = {"looks_told": None, "looks_told_real": None}
+    judge = load_judge("looks", asked.roots)
+    parts = [draw_flats(asked.seeds(GARMENTS)[at : at + 16], judge.size, asked.device) for at in range(0, GARMENTS, 16)]
+    sets = {"looks_told": (torch.cat([part[key] for part in parts]) for key in ("pixels", "masks"))}
+    if asked.data is not None:
+        real = align_garments(read_garments(asked.data, judge.size), judge.size)
+        kept = real.validating[:GARMENTS]
+        pictures = torch.from_numpy(real.pictures[kept]).permute(0, 3, 1, 2)
+        sets["looks_told_real"] = (one for one in (pictures, torch.from_numpy(real.masks[kept])))
+    for name, found in sets.items():
+        pixels, masks = found
+        draw, ways = torch.Generator().manual_seed(0), torch.arange(len(pixels)) % len(WAYS)
+        made = coarsen(make_cheaply(from_bytes(pixels), masks[:, None].float() / 255, ways, draw), draw)
+        right = run(judge, made).argmax(1) == ways
+        rows[name] = Row(right.double().numpy(), 1 / len(WAYS), "high", grouped=False)
+    return rows

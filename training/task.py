@@ -62,12 +62,25 @@ class Task(Protocol):
         ...
 
 
+class NoFaces:
+    """For tasks that draw what they learn from themselves: only how many pictures a step has is told."""
+
+    def learn(self, step: int, size: int) -> dict[str, Tensor]:
+        """Nothing, so many times."""
+        del step
+        return {"pixels": torch.empty(size, 0)}
+
+    def validate(self) -> dict[str, Tensor]:
+        """Nothing."""
+        return {"pixels": torch.empty(0, 0)}
+
+
 class TaskRecipe:
     """A task in the one loop. Options: ``rate``, ``count`` of cached faces; ``data`` is the cache's folder."""
 
     round_size = 10_000
 
-    def __init__(self, subject: str, request: RunSpec, task: Task) -> None:
+    def __init__(self, subject: str, request: RunSpec, task: Task, data: NoFaces | None = None) -> None:
         self.subject, self.task, self.seed = subject, task, request.seed
         self.name, self.config, self.protocol = task.name, task.config, task.protocol
         self.published: tuple[str, ...] = (task.name,)
@@ -82,7 +95,7 @@ class TaskRecipe:
         self.sources = {**SOURCES, **task.sources}
         count = int(request.options.get("count", FACES))
         device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
-        self.data = FaceData(Path(request.data) if request.data else None, count, request.seed, device)
+        self.data = data or FaceData(Path(request.data) if request.data else None, count, request.seed, device)
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """A part of the step's pictures; random numbers are those of the whole batch, whatever its parts."""

@@ -1,4 +1,4 @@
-"""How the judges learn, on seeds of their own: ``attributes``, ``identity``, ``head``, ``garment`` and ``distance``."""
+"""How the judges learn, on seeds of their own: one recipe a judge."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any, TypeVar
 import torch
 
 from training.judge_tasks import AttributeTask, GarmentTask, HeadTask, IdentityTask
-from training.judges import SUBJECT, DistanceConfig, ReaderConfig, SegmenterConfig
+from training.judges import SUBJECT, DistanceConfig, LooksConfig, ReaderConfig, SegmenterConfig
+from training.looks_task import LooksTask
 from training.perceptual_task import DistanceTask
 from training.spec import RunSpec
-from training.task import TaskRecipe
+from training.task import NoFaces, TaskRecipe
 
-Config = TypeVar("Config", ReaderConfig, SegmenterConfig, DistanceConfig)
+Config = TypeVar("Config", ReaderConfig, SegmenterConfig, DistanceConfig, LooksConfig)
 GARMENT_OFFSET = 50_000
 TINY: dict[type[Any], dict[str, Any]] = {
     ReaderConfig: {"size": 32, "width": 4},
     SegmenterConfig: {"size": 32, "widths": (4, 8, 8)},
     DistanceConfig: {"width": 4},
+    LooksConfig: {"size": 32, "width": 4},
 }
 
 
@@ -53,7 +55,15 @@ def make_garment_recipe(request: RunSpec) -> TaskRecipe:
     torch.manual_seed(request.seed)
     folder = request.options.get("garments")
     task = GarmentTask(_config(request, SegmenterConfig(classes=2)), Path(folder) if folder else None)
-    return TaskRecipe(SUBJECT, request, task)
+    return TaskRecipe(SUBJECT, request, task, NoFaces())
+
+
+def make_looks_recipe(request: RunSpec) -> TaskRecipe:
+    """What tells a garment from its cloth laid into its outline. Option ``garments`` as above."""
+    torch.manual_seed(request.seed)
+    folder = request.options.get("garments")
+    task = LooksTask(_config(request, LooksConfig()), Path(folder) if folder else None)
+    return TaskRecipe(SUBJECT, request, task, NoFaces())
 
 
 def make_distance_recipe(request: RunSpec) -> TaskRecipe:
