@@ -36,9 +36,9 @@ def measure(asked: Asked) -> Found:
     suffix = "_real" if asked.data is not None else ""
     found: dict[str, Row | None] = {
         f"outline_iou{suffix}": None if judge is None else _outline_row(judge, drawn, rows["mask"], predictor),
-        "hidden_share": None if distance is None else _hidden_row(predictor, distance, rows),
-        "kid_share": None if looks is None else _kid_row(looks, drawn, rows),
-        "colour_difference": _colour_row(drawn, rows, predictor),
+        f"hidden_share{suffix}": None if distance is None else _hidden_row(predictor, distance, rows),
+        f"kid_share{suffix}": None if looks is None else _kid_row(looks, drawn, rows),
+        f"colour_difference{suffix}": _colour_row(drawn, rows, predictor),
     }
     if asked.data is None:
         found["outline_iou_drawn"] = None if judge is None else _drawn_row(judge, predictor, rows)
@@ -191,7 +191,7 @@ def _kid_row(looks: Any, drawn: list[Dressed], rows: Rows) -> Row:
     sets = rows["target"], to_tensor([one.drawn for one in drawn]), to_tensor(tiled)
     with torch.inference_mode():
         features = [torch.cat([looks.see(part) for part in pictures.split(16)]).double().numpy() for pictures in sets]
-    return Row(np.concatenate(features, 1), 1.0, middle=kid_share)
+    return Row(np.concatenate(features, 1), 1.0, middle=kid_share, grouped=False)  # a few garments are no crowd
 
 
 def kid_share(rows: Values) -> float:
