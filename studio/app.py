@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse, PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from studio import look
 from studio.desk import Desk, add_desk
 from studio.guard import Guard, profile_of
 from studio.language import Language, speak
+from studio.later import Later
 from studio.page import Page
 from studio.services import Services
 from studio.settings import LANGUAGES
@@ -24,6 +26,11 @@ def create(services: Services, pages: Sequence[Page]) -> FastAPI:
     """The whole studio as one ASGI app."""
     settings = services.settings
     desk = Desk(settings) if settings.desk else None
+    others = [
+        Later(where, functools.partial(_make_alone, services, pages, code))
+        for code, where in ((code, prefix(code, settings.language)) for code in LANGUAGES)
+        if where
+    ]
 
     @contextlib.asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - FastAPI passes it
@@ -33,6 +40,8 @@ def create(services: Services, pages: Sequence[Page]) -> FastAPI:
         try:
             yield
         finally:
+            for other in others:
+                await other.close()
             if desk is not None:
                 desk.stop()
             services.close()
@@ -47,9 +56,23 @@ def create(services: Services, pages: Sequence[Page]) -> FastAPI:
             page.attach(app, services)
     if desk is not None:
         add_desk(app, desk)
-    others = [code for code in LANGUAGES if code != settings.language]
-    for code in (*others, settings.language):  # the one at "/" last: a mount there answers everything not yet taken
-        _add_pages(app, services, pages, speak(code), prefix(code, settings.language))
+    for other in others:
+        app.add_route(other.where, _add_slash)
+        app.mount(other.where, other)
+    # last: a mount at "/" answers everything not yet taken
+    _add_pages(app, services, pages, speak(settings.language), "")
+    return app
+
+
+def _add_slash(request: Request) -> RedirectResponse:
+    """/zh is asked for by hand, and the pages stand at /zh/."""
+    return RedirectResponse(f"{request.url.path}/")
+
+
+def _make_alone(services: Services, pages: Sequence[Page], code: str) -> FastAPI:
+    """The pages of one language alone, where they stand beside the others."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    _add_pages(app, services, pages, speak(code), prefix(code, services.settings.language))
     return app
 
 
