@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import depth_files
 from core.camera import Intrinsics, invert_pose, lift, pixel_grid, project
 from core.engine import scene_files, scenes
 from core.engine.dice import Dice
@@ -193,12 +194,12 @@ def test_exported_depth_path_and_lens_read_back_the_same(tmp_path: Path) -> None
     clip = draw(1_000_000_019, place="kitchen", frames=(0, 2), sensor=True)
     scene_files.export_clip(clip, tmp_path)
     said = json.loads((tmp_path / "intrinsics.json").read_text())
-    depth = scene_files.read_depth_picture(tmp_path / said["depth_files"][0], said["depth_per_metre"])
+    depth = depth_files.read_depth_picture(tmp_path / said["depth_files"][0], said["depth_per_metre"])
     reach = 65535 / said["depth_per_metre"]
     near = clip.depth[0].numpy() < reach
     assert np.abs(depth - clip.depth[0].numpy())[near].max() <= 0.51 / said["depth_per_metre"]
     assert np.allclose(said["matrix"], clip.calibration.numpy(), atol=1e-4)
-    stamps, poses = scene_files.read_trajectory(tmp_path / "groundtruth.txt")
+    stamps, poses = depth_files.read_trajectory(tmp_path / "groundtruth.txt")
     assert np.allclose(poses, clip.poses.numpy(), atol=1e-5)
     assert np.allclose(np.diff(stamps), 1 / clip.frames_per_second, atol=1e-5)
 
