@@ -1,14 +1,18 @@
 """The plain formulations of the papers' public code, kept as they are: what our fast ones must equal and are timed against.
 
-Per-sample modulated weights with grouped convolution for StyleGAN2; those of the ops (zero insertion and FIR, pooled
-windows of similarity) stand beside them as ``NAME_reference``.
+Per-sample modulated weights with grouped convolution for StyleGAN2, every sample through the network for fields; those of
+the ops (zero insertion and FIR, pooled windows of similarity) stand beside them as ``NAME_reference``.
 """
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.facefield.networks import REACH_METRES, Field, Prepared, encode_places, sample_grid
+from core.facefield.render import FINE, STEPS, THROUGH, Placed, Rays, Rendered, find_shares, spread_steps, thickness
+from core.facefield.template import FAR_METRES
 from core.ops.bias_act import bias_act_reference
 from core.ops.upfirdn2d import upfirdn2d_reference
 from core.stylegan2 import Generator, ModulatedConv, Synthesis, SynthesisBlock, SynthesisLayer, ToRGB
@@ -71,3 +75,41 @@ def synthesis_plain(synthesis: Synthesis, codes: Tensor) -> Tensor:
 def draw_plain(generator: Generator, z: Tensor) -> Tensor:
     """Random codes to pictures."""
     return synthesis_plain(generator.synthesis, generator.spread(generator.mapping(z)))
+
+
+def view_plain(field: Field, prepared: Prepared, rays: Rays, steps: int = STEPS, fine: int = FINE) -> Rendered:
+    """Rays through a head as public code of feature fields runs it (Niemeyer 2021): every sample of every ray goes through
+    the whole network, direction and all, and what lies outside the box is emptied afterwards."""
+    travels = spread_steps([Placed(prepared)], rays, steps)
+    distances, _ = _ask_all(field, prepared, rays, travels.expand(len(rays.directions), -1))
+    lengths = travels[1:] - travels[:-1]
+    depths = thickness(distances[:, :-1], distances[:, 1:], lengths, field.config.softness_metres)
+    opacity = 1 - torch.exp(-depths.sum(1))
+    at = find_shares(depths, distances, travels, fine, field.config.softness_metres)
+    _, features = _ask_all(field, prepared, rays, at)
+    seen = opacity > THROUGH
+    return Rendered((features.mean(1) * opacity[:, None]) * seen[:, None], opacity, at.mean(1) * seen)
+
+
+def _ask_all(field: Field, prepared: Prepared, rays: Rays, travels: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances (R, S) and features (R, S, C) of all samples, the direction's branch by sample."""
+    places = (rays.origin + travels[..., None] * rays.directions[:, None]).flatten(0, 1)[None]
+    directions = rays.directions[:, None].expand(-1, travels.shape[1], -1).flatten(0, 1)[None]
+    distances, seen = _ask_plain(field, prepared, places)
+    features = field.finish(prepared, seen, torch.ones(places.shape[:2]), directions)
+    inside = (((places - field.box_centre) / field.box_half).abs() < 1).all(2)
+    distances = torch.where(inside, distances, torch.ones_like(distances))
+    return distances[0].unflatten(0, travels.shape), features[0].unflatten(0, travels.shape)
+
+
+def _ask_plain(field: Field, prepared: Prepared, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances and what is seen (1, N, width) at places: each layer, then what the code does to it."""
+    rest = (field.carry(prepared, places) - field.box_centre) / field.box_half
+    shared = sample_grid(field.volume, rest, field.config.volume_nodes)
+    own = (places - field.box_centre) / field.box_half
+    x = torch.cat((encode_places(rest, field.config.frequencies), own, shared), -1)
+    for layer, (scale, shift) in zip(field.layers, prepared.shape, strict=True):
+        x = F.silu(layer(x) * scale + shift)
+    distances = shared[..., 0] * FAR_METRES + field.distance(x)[..., 0] * REACH_METRES
+    scale, shift = prepared.look
+    return distances, F.silu(field.seen(x) * scale + shift)

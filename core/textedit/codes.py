@@ -24,6 +24,7 @@ from core.engine.moments import Moments, draw_moments
 from core.engine.people import MEASURED, People, draw_people
 from core.engine.shots import Shots, draw_backdrops, draw_shots
 from core.engine.stage import pose_people
+from core.normal_scores import ENTRIES, interpolate_scores, score_grid, score_values
 
 DRAWN = (
     "brow_thickness", "hair_length", "hair_curl", "fringe", "hair_lightness", "hair_redness", "beard", "moustache",
@@ -36,12 +37,8 @@ LAYOUT: dict[str, int] = {
 }  # fmt: skip
 """Blocks of parameters in order, and how many numbers each has."""
 TRUE_WIDTH = sum(LAYOUT.values())
-ENTRIES = 257
-"""Quantiles in each table."""
 RIDGE = 0.02
 _SIX = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0.6, 0.5, 0.62))
-SHARED = 3
-"""Table entries in a row that are equal: a value that many faces share."""
 
 
 def block(name: str) -> slice:
@@ -136,7 +133,7 @@ class Standard(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        grid = torch.special.ndtri((torch.arange(ENTRIES) + 0.5) / ENTRIES)
+        grid = score_grid()
         self.register_buffer("grid", grid, persistent=False)
         self.register_buffer("table", grid.repeat(TRUE_WIDTH, 1))
         self.register_buffer("white", torch.eye(TRUE_WIDTH))
@@ -175,7 +172,7 @@ class Standard(nn.Module):
         within = random.uniform(
             seeds[:, None], torch.arange(TRUE_WIDTH, device=seeds.device), random.stream("tie of a code")
         )
-        return _score(parameters, self.table, self._grid, within)
+        return score_values(parameters, self.table, self._grid, within)
 
     def encode(self, parameters: Tensor, seeds: Tensor, width: int) -> Tensor:
         """Codes (N, width) of faces with these parameters."""
@@ -184,7 +181,7 @@ class Standard(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Parameters (N, TRUE_WIDTH) of codes."""
-        return _interpolate(self._scores(codes), self._grid, self.table)
+        return interpolate_scores(self._scores(codes), self._grid, self.table)
 
     def _scores(self, codes: Tensor) -> Tensor:
         return codes[:, :TRUE_WIDTH].float() @ self.colour
@@ -199,12 +196,12 @@ class Standard(nn.Module):
 
     def grades_of(self, scores: Tensor) -> Tensor:
         """Scores (N, 26) as grades."""
-        return _interpolate(scores, self._grid, self.grade_table)
+        return interpolate_scores(scores, self._grid, self.grade_table)
 
     def score_grades(self, grades: Tensor) -> Tensor:
         """Grades (N, 26) as scores; a grade that many faces share is the middle of its share."""
         within = torch.full_like(grades, 0.5)
-        return _score(grades.half().float(), self.grade_table, self._grid, within)
+        return score_values(grades.half().float(), self.grade_table, self._grid, within)
 
     @property
     def _grid(self) -> Tensor:
@@ -225,29 +222,6 @@ def _own_places() -> dict[str, list[int]]:
         else:
             own[attribute.key] = turn if attribute.key == "head_turn" else identity + moved
     return own
-
-
-def _score(values: Tensor, table: Tensor, grid: Tensor, within: Tensor) -> Tensor:
-    """Values (N, P) by tables (P, ENTRIES) to scores; where entries repeat, ``within`` says where in their share."""
-    columns = values.T.contiguous()
-    first = torch.searchsorted(table, columns)
-    behind = torch.searchsorted(table, columns, right=True)
-    low, high = (first - 1).clamp(0, ENTRIES - 1), first.clamp(0, ENTRIES - 1)
-    left, right = table.gather(1, low), table.gather(1, high)
-    part = ((columns - left) / (right - left).clamp_min(1e-9)).clamp(0, 1)
-    between = grid[low] + part * (grid[high] - grid[low])
-    share = (first + (behind - first) * within.T) / ENTRIES
-    edge = 0.5 / ENTRIES
-    tied = torch.special.ndtri(share.clamp(edge, 1 - edge))
-    return torch.where(behind - first >= SHARED, tied, between).T.contiguous()
-
-
-def _interpolate(scores: Tensor, grid: Tensor, table: Tensor) -> Tensor:
-    """Scores (N, P) back to values by tables (P, ENTRIES)."""
-    columns = scores.T.float().contiguous()
-    high = torch.searchsorted(grid, columns.detach()).clamp(1, ENTRIES - 1)
-    part = ((columns - grid[high - 1]) / (grid[high] - grid[high - 1])).clamp(0, 1)
-    return (table.gather(1, high - 1) * (1 - part) + table.gather(1, high) * part).T.contiguous()
 
 
 def draw_codes(count: int, width: int, draw: torch.Generator) -> Tensor:
