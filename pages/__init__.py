@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from pages import expression, garment, runs, start, textedit
+from pages import depth, expression, facefield, garment, runs, start, textedit
 from studio.page import Command, Page
 
-PAGES: tuple[Page, ...] = (start.PAGE, expression.PAGE, textedit.PAGE, garment.PAGE, runs.PAGE)
+PAGES: tuple[Page, ...] = (
+    start.PAGE,
+    expression.PAGE,
+    facefield.PAGE,
+    textedit.PAGE,
+    depth.PAGE,
+    garment.PAGE,
+    runs.PAGE,
+)
 COMMANDS: tuple[Command, ...] = ()
 """Commands of rooms whose page is to come."""

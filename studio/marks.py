@@ -25,7 +25,8 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
             from PIL import Image
 
             with Image.open(path) as opened:
-                text = str(opened.info.get("likeness", ""))
+                said = opened.info.get("likeness") or opened.info.get("comment", b"") * (opened.format == "GIF")
+                text = said.decode() if isinstance(said, bytes) else str(said)
         return json.loads(text) if text else None
     except (OSError, ValueError):
         return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _configure_asked(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("subject", help="engine, head, face, judge, expression, textedit, garment")
+    parser.add_argument("subject", help="engine, head, face, judge, expression, facefield, textedit, garment, depth")
     parser.add_argument("--count", type=int, help="items to take (default: what takes minutes on a laptop)")
     parser.add_argument("--first-seed", type=int, default=1_000_000_000)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))

@@ -23,7 +23,9 @@ from studio.uploads import inspect
 
 MADE = {
     ".csv": "text/csv", ".json": "application/json", ".glb": "model/gltf-binary", ".mp4": "video/mp4",
-    ".webm": "video/webm", ".png": "image/png", ".svg": "image/svg+xml", ".zip": "application/zip",
+    ".webm": "video/webm", ".png": "image/png", ".gif": "image/gif", ".svg": "image/svg+xml", ".zip": "application/zip",
+    ".ply": "model/ply", ".obj": "model/obj", ".txt": "text/plain", ".npz": "application/x-npz",
+    ".bin": "application/octet-stream",
 }  # fmt: skip
 """Endings of generated files and their types."""
 

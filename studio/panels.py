@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.checkpoints import CheckpointBroken, CheckpointMismatch, CheckpointMissing, NotBetter
+from core.checkpoints import CheckpointBroken, CheckpointMismatch, CheckpointMissing, NotBetter, read_card
 from core.image import NotAPicture, Pixels, read_picture
 from studio.guard import profile_of
 from studio.language import Language
@@ -16,7 +16,7 @@ from studio.runs import RunRefused, RunView
 from studio.services import Services
 from studio.speech import NotHeard
 from studio.uploads import UploadRefused
-from training.spec import BadRequest
+from training.spec import RESULT, BadRequest
 
 SPOKEN = (
     BadRequest,
@@ -69,8 +69,11 @@ class RunPanel:
     refresh: Callable[..., None]
 
 
-def run_panel(services: Services, say: Language) -> RunPanel:
-    """Follow one run: state, losses, samples; stop, resume, publish, roll back."""
+def run_panel(services: Services, say: Language, doors: bool = True) -> RunPanel:
+    """Follow one run: state, losses, samples; stop, resume, publish, roll back.
+
+    ``doors``: its buttons are named endpoints of the HTTP API, which one panel of the studio is enough for.
+    """
     import gradio as gr
 
     chosen = gr.Textbox("", visible="hidden", show_label=False)  # a component, so that the HTTP API can name a run
@@ -149,7 +152,8 @@ def run_panel(services: Services, say: Language) -> RunPanel:
         (publish, on_publish, "runs_publish"),
         (back, on_roll_back, "runs_roll_back"),
     ):
-        button.click(listen(services, told(handler)), chosen, status, api_name=name).then(**watch)
+        how: dict[str, Any] = {"api_name": name} if doors else {"api_visibility": "private"}
+        button.click(listen(services, told(handler)), chosen, status, **how).then(**watch)
     return RunPanel(chosen, status, lambda event: event.then(**watch))
 
 
@@ -173,7 +177,8 @@ def on_publish(services: Services, profile: str, run: str) -> RunView:
 def on_roll_back(services: Services, profile: str, run: str) -> RunView:
     """The weights before these come into service again; the answer's ``published`` names them."""
     found = services.runs.get(profile, run)
-    version = services.runs.roll_back(profile, found.request.subject, found.request.recipe)
+    made = read_card(found.folder / RESULT)  # a recipe may learn on from another's weights and take their name
+    version = services.runs.roll_back(profile, made.subject, made.name)
     services.models.forget(found.request.subject)
     return replace(found, published=version or "")
 

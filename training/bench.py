@@ -117,7 +117,15 @@ def bench_ssim(height: int = 256, width: int = 320) -> Pair:
     return time_pair(lambda: learn(ssim_reference), lambda: learn(ssim))
 
 
+def bench_facefield() -> Pair:
+    """Feature pictures of a head; see bench_heads.py."""
+    from training.bench_heads import bench_field
+
+    return bench_field()
+
+
 PAIRS: dict[str, Callable[[], Pair]] = {
+    "facefield_ratio": bench_facefield,
     "stylegan2_ratio": bench_stylegan2,
     "upfirdn2d_ratio": bench_upfirdn2d,
     "upfirdn2d_second_ratio": bench_upfirdn2d_second,
@@ -188,9 +196,26 @@ def _garment() -> Rows:
     return rate_garment((SHIPPED,))
 
 
+def _depth() -> Rows:
+    from core.checkpoints import CheckpointMissing
+    from training.bench_depth import rate_depth
+
+    try:
+        return rate_depth((SHIPPED,))
+    except CheckpointMissing as error:
+        return {"depth_fps": f"Distances cannot be timed: {error}"}
+
+
+def _heads() -> Rows:
+    from training.bench_heads import rate_heads
+
+    return rate_heads((SHIPPED,))
+
+
 GROUPS: dict[str, Callable[[], Rows]] = {
+    "depth_fps": _depth,
     "live_fps": _live, "live_server_p95_ms": _server, "live_browser_p95_ms": _browser,
-    "text_edit_seconds": _text, "garment_seconds": _garment,
+    "text_edit_seconds": _text, "garment_seconds": _garment, "view_seconds": _heads,
 }  # fmt: skip
 """Rows that are measured together; asked for by the first one's name. A sentence says why one could not be measured."""
 

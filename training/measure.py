@@ -85,8 +85,10 @@ def measure(asked: Asked) -> dict[str, Any]:
         "face": measure_face,
         "judge": _elsewhere("measure_judge"),
         "expression": _elsewhere("measure_expression"),
+        "facefield": _elsewhere("measure_facefield"),
         "textedit": _elsewhere("measure_textedit"),
         "garment": _elsewhere("measure_garment"),
+        "depth": _elsewhere("measure_depth"),
     }
     if asked.subject not in subjects:
         raise CannotMeasure(f"There is nothing to measure of {asked.subject!r}; there is {', '.join(subjects)}.")

@@ -24,8 +24,10 @@ def sheets(asked: Asked, folder: Path) -> list[Path]:
         "face": face_sheets,
         "judge": judge_sheets,
         "expression": expression_sheets,
+        "facefield": _elsewhere("facefield"),
         "textedit": _elsewhere("textedit"),
         "garment": _elsewhere("garment"),
+        "depth": _elsewhere("depth"),
     }
     if asked.subject not in subjects:
         raise CannotMeasure(f"There are no sheets of {asked.subject!r}; there are of {', '.join(subjects)}.")

@@ -9,13 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
-from training.recipes import expression, expression_encoder, face, garment, head, judge, perceptual, textedit
+from training.recipes import (
+    depth,
+    expression,
+    expression_encoder,
+    face,
+    facefield,
+    garment,
+    head,
+    judge,
+    perceptual,
+    textedit,
+)
 from training.spec import RunSpec
 
 Factory = Callable[[RunSpec], Recipe]
 Fit = Callable[[Path, Path], dict[str, float]]
 
 RECIPES: dict[str, dict[str, Factory]] = {
+    "depth": {"network": depth.make_network_recipe, "tune": depth.make_tune_recipe},
     "expression": {
         "converter": expression.make_converter_recipe,
         "encoder": expression_encoder.make_encoder_recipe,
@@ -26,6 +38,11 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "finder": face.make_finder_recipe,
         "landmarks": face.make_landmark_recipe,
         "parser": face.make_parser_recipe,
+    },
+    "facefield": {
+        "encoder": facefield.make_encoder_recipe,
+        "field": facefield.make_field_recipe,
+        "verifier": facefield.make_verifier_recipe,
     },
     "garment": {
         "encoders": garment.make_encoders_recipe,
@@ -38,6 +55,7 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "head": judge.make_head_recipe,
         "garment": judge.make_garment_recipe,
         "distance": judge.make_distance_recipe,
+        "looks": judge.make_looks_recipe,
     },
     "perceptual": {"features": perceptual.make_feature_recipe},
     "textedit": {
