@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from core.facefield.camera import Camera
 from core.facefield.codes import LOOK_WIDTH, SHAPE_WIDTH
+from core.facefield.residue import Residue
 from core.image import Pixels
 
 Numbers = npt.NDArray[np.float32]
@@ -29,7 +30,9 @@ class FaceCode:
     """(LOOK_WIDTH,)"""
     camera: Camera
     difference: float | None = None
-    """Mean absolute difference of the picture drawn from the photo, of 255; None where there was none."""
+    """Mean absolute difference of what the codes draw from the photo, of 255; None where there was none."""
+    residue: Residue | None = None
+    """What the photo shows beyond that; None where there was no photo, or the look is another's."""
 
     def __post_init__(self) -> None:
         for name, values, width in (("shape", self.shape, SHAPE_WIDTH), ("look", self.look, LOOK_WIDTH)):
@@ -41,6 +44,7 @@ class FaceCode:
     def to_json(self) -> str:
         """The code as text."""
         held = {"format": FORMAT, "shape": _plain(self.shape), "look": _plain(self.look), "camera": asdict(self.camera)}
+        held |= {} if self.residue is None else {"residue": self.residue.hold()}
         return json.dumps({**held, "difference": self.difference}, indent=1)
 
     @classmethod
@@ -53,9 +57,12 @@ class FaceCode:
             shape, look = (np.asarray(held[name], np.float32) for name in ("shape", "look"))
             camera = Camera(**{key: float(value) for key, value in held["camera"].items()})
             difference = None if held.get("difference") is None else float(held["difference"])
+            residue = None if held.get("residue") is None else Residue.held(held["residue"])
+            if residue is not None and residue.shape.shape != shape.shape:
+                raise ValueError("its residue was found with another kind of shape")
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
             raise ValueError(f"This is not a face code that this version can read ({error}).") from error
-        return cls(shape, look, camera, difference)
+        return cls(shape, look, camera, difference, residue)
 
 
 @dataclass(frozen=True)

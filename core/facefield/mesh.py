@@ -78,9 +78,14 @@ def _largest(
 
 @torch.no_grad()
 def make_mesh(
-    field: Field, prepared: Prepared, resolution: int = 128, report: Callable[[float], None] | None = None
+    field: Field,
+    prepared: Prepared,
+    resolution: int = 128,
+    report: Callable[[float], None] | None = None,
+    tint: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> Mesh:
-    """The surface of one head, coloured as it looks from straight outside."""
+    """The surface of one head, coloured as it looks from straight outside; ``tint`` says of places (N, 3) by what their
+    colours differ (N, 3) and how surely (N)."""
     done = 0
 
     def measure(places: Tensor) -> Tensor:
@@ -97,6 +102,9 @@ def make_mesh(
         _, hidden = field.measure(prepared, places[None])
         seen = field.look_at(prepared, hidden)
         colour = field.finish(prepared, seen, torch.ones(1, len(places)), -normal[None])[0, :, :3]
+        if tint is not None:
+            apart, surely = tint(places)
+            colour = colour + apart * surely[:, None]
         colours.append(colour.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8))
     return Mesh(vertices, triangles, torch.cat(colours).numpy())
 

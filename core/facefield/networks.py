@@ -201,6 +201,11 @@ class Field(nn.Module):
 
         return places - off(places - off(places))
 
+    def grow(self, prepared: Prepared, places: Tensor) -> Tensor:
+        """Places (B, N, 3) of the mean head to those of these heads: what ``carry`` undoes."""
+        at = (places - self.warp_centre) / self.warp_half
+        return places + sample_grid(prepared.warp, at, self.config.warp_nodes)
+
     def measure(self, prepared: Prepared, places: Tensor) -> tuple[Tensor, Tensor]:
         """Distances (B, N) in metres from the surface, negative inside, and hidden features, at places (B, N, 3)."""
         rest = (self.carry(prepared, places) - self.box_centre) / self.box_half

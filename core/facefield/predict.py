@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from core.facefield.heads import Effort, FaceCode, Numbers, Verdict, View, swing
 from core.facefield.mesh import Mesh, make_mesh
 from core.facefield.networks import Field, NeuralRenderer, PhotoEncoder, fit_size
 from core.facefield.refine import Guess, draw_whole, refine
+from core.facefield.residue import Drawn, Residue, lay_residue, tint
 from core.facefield.verify import Verifier
 from core.image import Pixels, check_pixels, resize, to_pixels, to_tensor
 from core.perceptual import load_distance
@@ -118,9 +121,10 @@ class Predictor:
         shown = fit_size(picture, self.config.size)
         found = refine(networks, shown, first, effort or Effort(), report)
         code = FaceCode(_numbers(found.shape), _numbers(found.look), Camera.of(found.camera))
-        shown = resize(portrait, self.config.size, self.config.size).astype(np.int16)
-        apart = float(np.abs(self.view(code).pixels.astype(np.int16) - shown).mean())
-        return FaceCode(code.shape, code.look, code.camera, apart)
+        drawn = self._see(code, code.camera, self.config.size)
+        apart = float((drawn.picture.clamp(-1, 1) - shown).abs().mean()) * 127.5
+        depth = drawn.depth * (drawn.opacity > HALF)
+        return replace(code, difference=apart, residue=Residue.between(shown, drawn.picture, depth, code.shape))
 
     def _check(self, portrait: Pixels) -> Tensor:
         picture = to_tensor(check_pixels(portrait))
@@ -184,17 +188,30 @@ class Predictor:
     def _draw(self, code: FaceCode, camera: Camera, size: int) -> View:
         if not SMALLEST <= size <= LARGEST:
             raise ValueError(f"A view is {SMALLEST} to {LARGEST} pixels a side, not {size}.")
-        pose, lens = place(camera.numbers())
-        times = 1 << self.config.enlargements
-        side = -(-size // times)
-        prepared = self._prepare(code)
-        picture, opacity, depth = draw_whole(
-            self._modules["field"], self._modules["renderer"], prepared, pose[0], lens[0], side
-        )
+        drawn = self._see(code, camera, size)
+        picture = drawn.picture
+        if code.residue is not None:
+            picture = lay_residue(drawn, code.residue, code.camera, self._take_back(code, code.residue))
         pixels = to_pixels(picture.clamp(-1, 1))[0]
         pixels = pixels if pixels.shape[0] == size else resize(pixels, size, size)
-        depth = depth * (opacity > HALF)
-        return View(pixels, _enlarge(depth, size), _enlarge(opacity, size).clip(0, 1))
+        depth = drawn.depth * (drawn.opacity > HALF)
+        return View(pixels, _enlarge(depth, size), _enlarge(drawn.opacity, size).clip(0, 1))
+
+    @torch.no_grad()
+    def _see(self, code: FaceCode, camera: Camera, size: int) -> Drawn:
+        """What the codes alone draw, of at least so many pixels."""
+        pose, lens = place(camera.numbers())
+        side = -(-size // (1 << self.config.enlargements))
+        networks = self._modules["field"], self._modules["renderer"]
+        return Drawn(*draw_whole(*networks, self._prepare(code), pose[0], lens[0], side), camera)
+
+    def _take_back(self, code: FaceCode, residue: Residue) -> Callable[[Tensor], Tensor] | None:
+        """Places (N, 3) of the head as it is now to where they were in the photo; None where nothing has moved."""
+        if np.array_equal(code.shape, residue.shape):
+            return None
+        field, now = self._modules["field"], self._prepare(code)
+        then = self._prepare(replace(code, shape=residue.shape))
+        return lambda places: field.grow(then, field.carry(now, places[None]))[0]
 
     def _prepare(self, code: FaceCode) -> Any:
         shape, look = (torch.from_numpy(one)[None] for one in (code.shape, code.look))
@@ -203,7 +220,11 @@ class Predictor:
     @torch.no_grad()
     def mesh(self, code: FaceCode, resolution: int = 128, report: Callable[[float], None] | None = None) -> Mesh:
         """The head's surface in metres, coloured; see core/facefield/mesh.py for writing it."""
-        return make_mesh(self._modules["field"], self._prepare(code), resolution, report)
+        photo = None
+        if code.residue is not None:
+            back = self._take_back(code, code.residue)
+            photo = partial(tint, residue=code.residue, taken=code.camera, take_back=back)
+        return make_mesh(self._modules["field"], self._prepare(code), resolution, report, photo)
 
     def imagine(self, seed: int, calm: float = CALM) -> FaceCode:
         """Somebody who does not exist, seen from the front; ``calm`` below 1 keeps to the usual."""
@@ -229,7 +250,7 @@ class Predictor:
         middle = torch.full_like(parameters, 0.5)
         step = codes.encode(moved, middle) - codes.encode(parameters, middle)
         shape = torch.from_numpy(code.shape) + step[0]
-        return FaceCode(shape.clamp(-8, 8).numpy(), code.look, code.camera)
+        return replace(code, shape=shape.clamp(-8, 8).numpy(), difference=None)
 
     @torch.no_grad()
     def verify(self, first: FaceCode, second: FaceCode) -> Verdict:
