@@ -166,7 +166,7 @@ def _lay_out_own(services: Services, say: Language) -> None:
             agreed = gr.Checkbox(False, label=say("expression.own.consent"), elem_id="expression-consent")
             go = gr.Button(say("expression.own.go"), variant="primary", elem_id="expression-own-go")
         with gr.Column(min_width=320):
-            panel = panels.run_panel(services, say)
+            panel = panels.run_panel(services, say, doors=False)
     go.click(
         panels.listen(services, handlers.on_personal), [given, agreed], panel.chosen, api_name="expression_personal"
     )
