@@ -18,9 +18,9 @@ from core.camera import invert_pose
 from core.engine.faces import faces
 from core.engine.faces_cache import SHARD_FACES, CacheConfig, FacesCache, fill_cache
 from core.engine.render import SEGMENTS
-from core.facefield.camera import PORTRAIT_RISE, PORTRAIT_ROOM
 from core.facefield.codes import read_parameters
 from training.face_data import cut
+from training.textedit_framing import find_squares
 
 TRAIN_SEED, VALIDATION_SEED = 0, 900_000_000
 VALIDATED, VALIDATION_SIZE = 128, 128
@@ -172,13 +172,8 @@ def cross_box(origins: Tensor, directions: Tensor, centre: Tensor, half: Tensor)
 
 def frame_portraits(heads: Heads, size: int, draw: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """Portraits (N, 3, size, size) cut as the predictor cuts them, astray a little where ``draw`` is given, and squares."""
-    low, high = heads.landmarks.amin(1), heads.landmarks.amax(1)
-    side = (high - low).amax(1) * PORTRAIT_ROOM
-    across = heads.landmarks[:, 42:48].mean(1) - heads.landmarks[:, 36:42].mean(1)
-    squares = torch.stack(
-        ((low + high)[:, 0] / 2, (low + high)[:, 1] / 2, side, torch.atan2(across[:, 1], across[:, 0])), 1
-    )
-    squares[:, 1] -= PORTRAIT_RISE * side
+    squares = find_squares(heads.landmarks)
+    side = squares[:, 2].clone()
     if draw is not None:
         noise = torch.randn(len(side), 4, generator=draw).clamp(-2, 2)
         squares[:, :2] += noise[:, :2] * 0.02 * side[:, None]

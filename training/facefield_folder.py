@@ -13,13 +13,12 @@ from torch import Tensor
 
 from core import checkpoints
 from core.checkpoints import CheckpointMissing
-from core.face.align import Square, crop
+from core.face.align import Square, crop, portrait_square
 from core.face.reader import FaceReader
 from core.facefield.camera import place
 from core.facefield.codes import LOOK_WIDTH, SHAPE_WIDTH, FaceCodes
 from core.facefield.config import Config
 from core.facefield.networks import CAMERA_WIDTH, PhotoEncoder
-from core.facefield.predict import square_of
 from core.image import NotAPicture, Pixels, read_picture, to_tensor
 from training.spec import BadRequest
 
@@ -92,7 +91,7 @@ def _read_portraits(folder: Path, size: int, roots: list[Path]) -> list[Pixels]:
         height, width = photo.shape[:2]
         whole = Square(width / 2, height / 2, float(min(height, width)))
         if reader is None or found:
-            portraits.append(crop(photo, square_of(found[0].points) if found else whole, size))
+            portraits.append(crop(photo, portrait_square(found[0].points) if found else whole, size))
     if len(portraits) < FEWEST:
         raise BadRequest(
             f"{folder.name} shows a face in {len(portraits)} pictures; at least {FEWEST} are wanted (PNG, JPEG, WebP)."

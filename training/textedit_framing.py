@@ -1,4 +1,4 @@
-"""Portraits as the room's predictor frames photos: upright, the face of one size."""
+"""Portraits as predictors frame photos: upright, the face of one size."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.face.align import LEFT_EYE, RIGHT_EYE
-from core.textedit.predict import PORTRAIT_RISE, PORTRAIT_ROOM
+from core.face.align import LEFT_EYE, PORTRAIT_RISE, PORTRAIT_ROOM, RIGHT_EYE
 
 
 def find_squares(landmarks: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,10 @@ MIRROR = np.array(
 """For each point the number of its mirror image."""
 ROOM = 1.5
 """Side of the landmark crop over the face's extent."""
+PORTRAIT_ROOM = 2.2
+"""Side of a portrait over its landmarks' extent, as the engine frames faces on average."""
+PORTRAIT_RISE = 0.07
+"""How much of that side the portrait's middle lies above the landmarks' middle."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,12 @@ def square_around(points: Points, room: float = ROOM, upright: bool = False) -> 
     across = points[LEFT_EYE].mean(0) - points[RIGHT_EYE].mean(0)
     roll = float(np.degrees(np.arctan2(across[1], across[0])))
     return Square(float(centre[0]), float(centre[1]), side, roll)
+
+
+def portrait_square(points: Points) -> Square:
+    """Where the portrait of a face with these landmarks lies, upright and framed as the engine frames faces."""
+    square = square_around(points, PORTRAIT_ROOM, upright=True)
+    return replace(square, row=square.row - PORTRAIT_RISE * square.side)
 
 
 def crop(pixels: Pixels, square: Square, size: int) -> Pixels:

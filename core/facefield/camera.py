@@ -18,10 +18,6 @@ from core.facefield.render import Rays, rotate
 
 ANCHOR = (0.0, 0.018, 0.02)
 """The place in the head's frame that is followed: what the engine's camera aims at."""
-PORTRAIT_ROOM = 2.2
-"""Side of a portrait over its landmarks' extent, as the engine frames faces on average."""
-PORTRAIT_RISE = 0.07
-"""How much of that side the portrait's middle lies above the landmarks' middle."""
 _FRONT = (1.0, -1.0, -1.0)
 """A camera straight in front: its right is the person's left."""
 _UNIT = (0.3, 0.2, 0.07, 0.06, 0.08, 0.1, 0.5)

@@ -19,7 +19,7 @@ from core.checkpoints import CheckpointMissing, Found
 from core.face import align
 from core.face.align import Square
 from core.face.reader import FaceReader
-from core.facefield.camera import PORTRAIT_RISE, PORTRAIT_ROOM, Camera, intrinsics, place
+from core.facefield.camera import Camera, intrinsics, place
 from core.facefield.codes import LOOK_WIDTH, SHAPE, SHAPE_WIDTH, block
 from core.facefield.config import Config
 from core.facefield.expressions import move_controllers
@@ -102,7 +102,7 @@ class Predictor:
                 raise CheckpointMissing(
                     "There are no weights for finding faces. Train them: python -m training face finder"
                 )
-            around = square_of(self._reader.find_one(photo).points)
+            around = align.portrait_square(self._reader.find_one(photo).points)
         return align.crop(photo, around, self.portrait_size), around
 
     @property
@@ -267,12 +267,6 @@ class Predictor:
 def find_weights(recipe: str, roots: Sequence[Path]) -> Found:
     """Weights in service, or a sentence that says which are missing and how to train them."""
     return checkpoints.find_or_advise(Predictor.system, recipe, roots, PURPOSES.get(recipe, "which compares heads"))
-
-
-def square_of(points: align.Points) -> Square:
-    """Where the portrait of a face with these landmarks lies."""
-    square = align.square_around(points, PORTRAIT_ROOM, upright=True)
-    return Square(square.column, square.row - PORTRAIT_RISE * square.side, square.side, square.roll_degrees)
 
 
 def orbit_cameras(code: FaceCode, count: int, yaw_degrees: float, pitch_degrees: float) -> list[Camera]:

@@ -30,10 +30,6 @@ from core.textedit.requests import in_learned_words
 from core.textedit.telling import choose_sentence
 from core.textedit.vocabulary import STARTS, number_words, read_numbers, stack_texts
 
-PORTRAIT_ROOM = 2.2
-"""Side of a portrait over its landmarks' extent, as the engine frames faces on average."""
-PORTRAIT_RISE = 0.07
-"""How much of that side the portrait's middle lies above the landmarks' middle."""
 PURPOSES = {
     "generator": "which draws faces",
     "inverter": "which finds the code of a photo",
@@ -210,14 +206,8 @@ def find_weights(recipe: str, roots: Sequence[Path]) -> Found:
 
 def frame_face(photo: Pixels, face: Face, size: int) -> tuple[Pixels, align.Square]:
     """A face cut out as the engine frames portraits."""
-    square = square_of(face)
+    square = align.portrait_square(face.points)
     return align.crop(photo, square, size), square
-
-
-def square_of(face: Face) -> align.Square:
-    """Where a face's portrait lies."""
-    square = align.square_around(face.points, PORTRAIT_ROOM, upright=True)
-    return replace(square, row=square.row - PORTRAIT_RISE * square.side)
 
 
 def _fill(network: nn.Module, found: Found, key: str) -> nn.Module:

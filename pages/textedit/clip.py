@@ -21,7 +21,7 @@ from core.face.align import Square
 from core.face.reader import Face
 from core.image import NotAPicture, Pixels
 from core.textedit.film import Edit, edit_frames
-from core.textedit.predict import Predictor, square_of
+from core.textedit.predict import Predictor
 from core.textedit.words import Understood
 from pages.textedit.handlers import ROOM, Wanted, language_of, open_predictor, read_request, say_of
 from studio.clips import Sounding, SoundLost, frames, lay_sound, write_clip
@@ -159,7 +159,7 @@ def follow_clip(predictor: Predictor, given: Iterable[tuple[float, Pixels]], nam
     for at, frame in given:
         face = predictor.follow(frame, face)
         seconds.append(at)
-        found.append(None if face is None else square_of(face))
+        found.append(None if face is None else align.portrait_square(face.points))
     if not seconds:
         raise UploadRefused(f"{name} holds no frame that can be read.")
     if not any(found):
