@@ -69,7 +69,11 @@ class PerceptualDistance(nn.Module):
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         """Distances (N) of pictures N x 3 x H x W in [-1, 1]; 0 where they are equal."""
-        return self.weigh(self.features(torch.cat((one, other))))
+        if other.requires_grad or not torch.is_grad_enabled():
+            return self.weigh(self.features(torch.cat((one, other))))
+        with torch.no_grad():  # nothing is learned from a target
+            theirs = self.features(other)
+        return self.weigh([torch.cat(pair) for pair in zip(self.features(one), theirs, strict=True)])
 
     def weigh(self, both: Sequence[Tensor]) -> Tensor:
         """Distances (N) from the features of N pictures followed by those of N others."""

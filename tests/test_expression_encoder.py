@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from core.engine.controllers import MIRROR, NAMES
 from core.engine.faces import Choices, faces
 from core.engine.head import load_head
 from core.expression.config import ConverterConfig
+from core.expression.losses import places_error
+from core.expression.networks import Encoder, make_encoder, middle_of
 from training.ahead import Ahead
 from training.expression_data import LABELS, ExpressionData
 from training.expression_networks import Reading
@@ -22,7 +25,7 @@ from training.recipes.expression import make_converter_recipe
 from training.recipes.expression_encoder import make_encoder_recipe
 from training.spec import RunSpec
 
-TINY = RunSpec(subject="expression", recipe="encoder", preset="tiny", steps=40, options={"batch": 2})
+TINY = RunSpec(subject="expression", recipe="encoder", preset="tiny", steps=40, options={"batch": 2, "points": 6})
 
 
 def test_points_lie_where_the_engine_puts_the_same_vertices() -> None:
@@ -32,6 +35,31 @@ def test_points_lie_where_the_engine_puts_the_same_vertices() -> None:
     unmoved = faces(range(40, 43), size=96, choices=Choices(controllers=torch.zeros(3, len(NAMES))))
     assert torch.allclose(rest, unmoved.landmarks, atol=1e-3)
     assert (points - rest).norm(dim=2).max() > 0.5  # pixels: they do something
+
+
+def test_a_heat_maps_middle_is_its_dot_and_what_it_misses_by_is_told() -> None:
+    places = torch.tensor([[[0.0, 0.0], [0.5, -0.3], [-0.7, 0.6]]])
+    axis = (torch.arange(24) * 2 + 1) / 24 - 1
+    apart = (axis - places[..., None]).square() * (-0.5 * 12**2)
+    heat = apart[:, :, 1, :, None] + apart[:, :, 0, None, :]
+    assert torch.allclose(middle_of(heat), places, atol=0.01)
+    assert torch.allclose(places_error(heat, places), torch.zeros(1, 3), atol=1e-3)
+    assert (places_error(heat, places + 0.2) > 1.0).all()
+    assert (places_error(torch.zeros_like(heat), places) > 1.0).all()  # heat everywhere says nothing
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.allclose(middle_of(heat), places, atol=0.01)  # half precision would be off by a pixel
+
+
+def test_what_the_points_say_is_the_same_of_the_whole_picture_and_of_its_middle() -> None:
+    encoder = Encoder(ConverterConfig(128, 8, points=4))
+    whole = torch.rand(2, 4, 2) - 0.5
+    assert torch.allclose(encoder.describe(whole, 128), encoder.describe(whole * 128 / 96, 96), atol=1e-6)
+    moved = encoder.describe(whole + 0.1, 128)
+    assert torch.allclose(moved[:, :-2], encoder.describe(whole, 128)[:, :-2], atol=1e-6)  # only the middle moved
+    features, heat = encoder.look(torch.rand(1, 3, 64, 64))
+    assert features.shape == (1, 64, 2, 2)
+    assert heat.shape == (1, 4, 16, 16)
+    assert not isinstance(make_encoder(ConverterConfig(64, 8)), Encoder)
 
 
 def test_every_chosen_vertex_has_its_mirror_image_among_them() -> None:
@@ -80,14 +108,22 @@ def test_the_encoder_learns_alone_and_a_converter_begins_with_it(tmp_path: Path)
     recipe = make_encoder_recipe(TINY)
     batch = recipe.batch(0, 2, 0)
     terms = recipe.losses(recipe.phases[0], batch, 0)
-    assert set(terms) == {"motion", "squares", "points", "moves"}
+    assert set(terms) == {"motion", "squares", "points", "moves", "heat", "places"}
     torch.stack(list(terms.values())).sum().backward()
     assert all(p.grad is not None for p in recipe.modules["encoder"].parameters())
     folder = tmp_path / "encoder"
     card = checkpoints.Card("expression", "encoder", config=asdict(recipe.config))
     checkpoints.save(folder, card, {"encoder": recipe.modules["encoder"].state_dict()})
 
-    options = {"batch": 2, "encoder": str(folder), "settle": 0.5}
+    again = make_encoder_recipe(dataclasses.replace(TINY, options={**TINY.options, "encoder": str(folder)}))
+    assert len(again.phases) == 2
+    first, then = again.phases[0], again.phases[-1]
+    assert (first.modules, then.modules) == (("reading",), ("encoder", "reading"))
+    assert [first.takes_turn(step) for step in (0, 3, 4)] == [then.takes_turn(step) is False for step in (0, 3, 4)]
+    for name, value in again.modules["encoder"].state_dict().items():
+        assert torch.allclose(value.float(), recipe.modules["encoder"].state_dict()[name].float(), rtol=1e-3, atol=1e-6)
+
+    options = {**TINY.options, "encoder": str(folder), "settle": 0.5}
     converter = make_converter_recipe(
         RunSpec(subject="expression", recipe="converter", preset="tiny", steps=4, options=options)
     )
@@ -111,6 +147,12 @@ def test_the_encoder_learns_alone_and_a_converter_begins_with_it(tmp_path: Path)
                 subject="expression", recipe="converter", preset="tiny", steps=4, options={**options, "config": wide}
             )
         )
+
+
+def test_an_encoder_that_finds_no_points_learns_by_the_rest_alone() -> None:
+    recipe = make_encoder_recipe(dataclasses.replace(TINY, options={"batch": 2}))
+    terms = recipe.losses(recipe.phases[0], recipe.batch(0, 2, 0), 0)
+    assert set(terms) == {"motion", "squares", "points", "moves"}
 
 
 def test_batches_made_ahead_are_those_of_their_steps() -> None:

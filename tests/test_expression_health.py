@@ -11,7 +11,8 @@ from tiny_expression import draw_person, put_weights
 
 from core.engine.controllers import INDEX, NAMES, PART_OF, PARTS
 from core.expression.predict import Predictor
-from pages.expression.health import ASKED, GUIDE, STATES, Health, judge
+from core.expression.rig import Posing, pose
+from pages.expression.health import ASKED, GUIDE, MOST_REACH, STATES, Health, judge
 from pages.expression.live import Desk
 from pages.expression.takes import pack
 from studio.settings import Settings
@@ -81,6 +82,25 @@ def test_parts_come_in_order_with_every_controller_once_and_the_worst_verdict_fi
     assert all(set(row["counts"]) == set(STATES) for row in rows)  # pyright: ignore[reportArgumentType]
 
 
+def test_what_is_read_too_small_is_brought_to_how_far_it_was_meant_to_move() -> None:
+    moved = {"mouth_smile_left": 0.3, "mouth_smile_right": 0.3, "brow_inner_up_left": 0.1, "jaw_open": 0.9}
+    health = judge(play(moved, {"brow_outer_up_left": 0.02}))
+    posing = Posing(neutral=health.neutral, reach=health.reach)
+
+    def shown(name: str) -> float:
+        values = np.full(len(NAMES), REST, np.float32)
+        values[INDEX[name]] += moved[name]
+        return float(pose(values, posing)[INDEX[name]])
+
+    assert shown("mouth_smile_left") == pytest.approx(0.85, abs=0.08)
+    assert health.reach[INDEX["brow_inner_up_left"]] == pytest.approx(MOST_REACH)  # no more than so much
+    assert health.reach[INDEX["jaw_open"]] == 1.0  # what reaches far enough stays
+    assert health.reach[INDEX["brow_outer_up_left"]] == health.reach[INDEX["brow_inner_up_left"]]  # its part's
+    assert health.reach[INDEX["mouth_frown_left"]] == health.reach[INDEX["mouth_smile_left"]]
+    assert health.reach[INDEX["eye_blink_left"]] == health.reach[INDEX["tongue_out"]] == 1.0  # nothing was seen of them
+    assert pose(np.full(len(NAMES), REST, np.float32), posing) == pytest.approx(0, abs=0.02)  # rest stays rest
+
+
 def test_too_few_readings_end_in_a_sentence_and_not_in_a_table() -> None:
     for readings in ([], play({}, {}, rate=15)[:8], [one for one in play({}, {}) if one[0] != "neutral"]):
         with pytest.raises(BadRequest, match="in light from the front"):
@@ -100,6 +120,9 @@ def test_the_live_path_gathers_readings_under_their_prompt_before_anything_is_ta
     assert found["readings"] == 20
     truth = predictor.read(draw_person(), "juno").controllers
     assert found["neutral"] == pytest.approx(truth, abs=0.02)
+    assert len(found["reach"]) == len(NAMES)
+    desk.change({"neutral": found["neutral"], "reach": [2.0] * len(NAMES)})
+    assert desk.wanted.posing.reach == pytest.approx(np.full(len(NAMES), 2.0))
     with pytest.raises(BadRequest, match="Only 0 readings"):
         desk.guide("end")  # what was said is forgotten
     desk.guide("neutral")

@@ -18,7 +18,7 @@ from core.image import Pixels, to_pixels, write_picture
 from training.expression_data import ExpressionData, draw_virtual
 from training.measure_expression import _kept, _mean_kept, left_and_whole
 from training.own_frames import BLOCK, FEWEST, HELD_BACK, read_own
-from training.recipes.expression import make_personal_recipe
+from training.recipes.expression_personal import make_personal_recipe
 from training.spec import BadRequest, RunSpec
 
 SHIPPED = Path(__file__).parents[1] / "assets" / "weights"

@@ -138,7 +138,8 @@ def test_the_drawn_character_stands_on_the_chosen_ground(predictor: Predictor) -
 @pytest.mark.parametrize(
     "message",
     [
-        {"gains": {"elbow": 1}}, {"hand": {"jaw_open": 7}}, {"hand": {"wing": 0.5}}, {"neutral": [0.5]}, {"light": "dim"},
+        {"gains": {"elbow": 1}}, {"hand": {"jaw_open": 7}}, {"hand": {"wing": 0.5}}, {"neutral": [0.5]},
+        {"reach": [2.0]}, {"light": "dim"},
         {"ground": "../x"}, {"character": "nobody"}, {"gains": 3}, {"smoothing": "much"},
     ],
 )  # fmt: skip

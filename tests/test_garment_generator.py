@@ -3,17 +3,21 @@
 import csv
 import io
 import tarfile
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from core import checkpoints
+from core.checkpoints import Card
 from core.image import to_tensor, write_picture
 from training.garment_pictures import NoPictures, read_garments
-from training.recipes.garment import Settings, make_generator_recipe
+from training.garment_warm import strays, told_apart
+from training.recipes.garment import GeneratorRecipe, Settings, make_generator_recipe
 from training.run import RunFolder
-from training.spec import RunSpec, write_request
+from training.spec import BadRequest, RunSpec, write_request
 from training.swd import sliced_distance
 from training.trainer import Trainer
 
@@ -122,7 +126,8 @@ def test_a_batch_depends_on_seed_and_step_only_and_parts_make_up_the_whole(folde
 def test_every_phase_gives_a_finite_term_that_moves_its_own_network(folder):
     request = make_request(folder, options={"path_weight": 2.0, "batch_size": 8})
     recipe = make_generator_recipe(request)
-    assert [phase.name for phase in recipe.phases] == ["generator", "path", "discriminator", "r1"]
+    names = ["redraw", "keep", "generator", "path", "discriminator", "r1"]
+    assert [phase.name for phase in recipe.phases] == names
     for phase in recipe.phases:
         terms = recipe.losses(phase, recipe.batch(0, 8, 0), 0)
         sum(terms.values(), torch.zeros(())).backward()
@@ -134,7 +139,7 @@ def test_every_phase_gives_a_finite_term_that_moves_its_own_network(folder):
 
 
 def test_options_set_the_shape_and_the_settings(folder):
-    recipe = make_generator_recipe(make_request(folder, options={"size": 8, "r1_weight": 0.0, "threads": 1}))
+    recipe = make_generator_recipe(make_request(folder, options={"size": 8, "r1_weight": 0.0, "threads": 1, "warm": 0}))
     assert recipe.config.generator.size == 8
     assert [phase.name for phase in recipe.phases] == ["generator", "discriminator"]
     assert Settings.small().path_weight == 0.0
@@ -153,7 +158,9 @@ def run_steps(request, folder, steps):
 
 def test_resumed_training_equals_unbroken_training_with_its_augmentation(folder, tmp_path):
     request = make_request(
-        folder, options={"augment_pictures": 200.0, "augment_target": -0.9, "batch_size": 8, "r1_every": 2}
+        folder,
+        steps=12,
+        options={"augment_pictures": 200.0, "augment_target": -0.9, "batch_size": 8, "r1_every": 2, "keep_every": 2},
     )
     whole = run_steps(request, tmp_path / "whole", 12)
     run_steps(request, tmp_path / "broken", 9)
@@ -164,11 +171,61 @@ def test_resumed_training_equals_unbroken_training_with_its_augmentation(folder,
             assert torch.equal(value, resumed.recipe.modules[name].state_dict()[key]), (name, key)
 
 
+def test_the_adversary_is_met_when_drawing_again_alone_is_over_and_never_where_that_is_all(folder):
+    recipe = make_generator_recipe(make_request(folder, steps=100, options={"warm": 0.2}))
+    turns = {step: {phase.name for phase in recipe.phases if phase.takes_turn(step)} for step in (0, 19, 20, 21)}
+    assert turns[0] == turns[19] == {"redraw"}
+    assert turns[20] == {"keep", "generator", "discriminator"}
+    assert turns[21] == {"generator", "discriminator"}
+    alone = make_generator_recipe(make_request(folder, steps=100, options={"warm": 1}))
+    assert [phase.name for phase in alone.phases] == ["redraw"]
+
+
+def test_drawing_again_learns_pictures_by_codes_that_stay_near_the_standard_normal(folder, tmp_path):
+    request = make_request(folder, steps=120, options={"warm": 1, "batch_size": 8, "engine": 0.0})
+    trainer = run_steps(request, tmp_path / "warm", 120)
+    recipe = trainer.recipe
+    assert isinstance(recipe, GeneratorRecipe)
+    real = recipe.batch(0, 8, 0)["real"]
+    with torch.no_grad():
+        middle, spread = recipe.glance(real)
+        again = recipe.generator(middle, None, 1.0, "fixed")
+        others = again.roll(1, 0)
+    assert (again - real).abs().mean() < 0.8 * (others - real).abs().mean()  # a code says which picture it is
+    assert told_apart(middle, spread) < 200
+    assert told_apart(torch.zeros(2, 4), torch.zeros(2, 4)) == 0
+
+
+def test_a_crowd_of_codes_strays_where_it_lies_further_out_or_to_one_side():
+    torch.manual_seed(0)
+    crowd, sure = torch.randn(4096, 6), torch.full((4096, 6), -20.0)
+    assert strays(crowd, sure) < 0.01
+    assert strays(2 * crowd, sure) > 1
+    assert strays(crowd + 1, sure) > 0.5
+    assert strays(0.6 * crowd, torch.full((4096, 6), 0.64).log()) < 0.01
+
+
+def test_a_generator_goes_on_at_more_pixels_with_the_same_pictures(folder, tmp_path):
+    torch.manual_seed(4)
+    small = make_generator_recipe(make_request(folder, options={"size": 8}))
+    card = Card("garment", "generator", pictures=640, config={"generator": asdict(small.config.generator)})
+    checkpoints.save(tmp_path / "small", card, {"generator": small.generator.state_dict()})
+    large = make_generator_recipe(make_request(folder, options={"begin": str(tmp_path / "small")}))
+    z = torch.randn(3, 16)
+    with torch.no_grad():
+        before, after = (one.generator(z, None, 1.0, "none") for one in (small, large))
+    shrunk = torch.nn.functional.avg_pool2d(after, 2)
+    assert (shrunk - before).abs().mean() < 0.15 * before.std()
+    assert large.sources["before"] == "640 pictures at 8 px"
+    with pytest.raises(BadRequest, match="grows only in pixels"):
+        make_generator_recipe(make_request(folder, options={"begin": str(tmp_path / "small"), "channel_limit": 8}))
+
+
 def test_the_preview_is_a_sheet_and_the_measure_has_the_deciding_score(folder):
     recipe = make_generator_recipe(make_request(folder))
     sheet = recipe.preview()
     assert sheet.dtype == np.uint8
-    assert sheet.shape == (5 * 20 + 4, 8 * 20 + 4, 3)
+    assert sheet.shape == (7 * 20 + 4, 8 * 20 + 4, 3)
     torch.manual_seed(0)
     scores = recipe.measure()
     assert scores["validation"] > 0

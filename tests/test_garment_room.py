@@ -18,6 +18,7 @@ from core.garment.outline import WORKED_AT, NotAnOutline, overlap, read_outline
 from core.garment.predict import Predictor, put_on
 from core.garment.segment import Segmenter, differ_from_white
 from core.garment.templates import draw_template, list_templates, template
+from core.garment.weave import carry_on
 from core.garment.worn import NoGarment, Worn, bend_plane, find_worn, guess_template, lay_on
 from core.image import mask_to_tensor
 from core.stylegan2 import Generator
@@ -208,9 +209,9 @@ def test_alignment_brings_any_garment_to_one_size_and_back_to_its_place():
 def test_what_is_seen_stays_and_what_is_not_takes_its_neighbours_colour():
     cloth, seen = torch.randn(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
     seen[..., 4:12, 4:12] = 1
-    carried = mix.carry_on(cloth, seen)
+    carried = carry_on(cloth, seen)
     assert torch.allclose(carried[..., 4:12, 4:12], cloth[..., 4:12, 4:12], atol=1e-6)
-    plain = mix.carry_on(torch.full_like(cloth, 0.3), seen)
+    plain = carry_on(torch.full_like(cloth, 0.3), seen)
     assert torch.allclose(plain, torch.full_like(plain, 0.3), atol=1e-3)
 
 
@@ -294,7 +295,7 @@ def test_the_same_colours_do_not_differ_and_others_do():
 def worn_as(kind, size=128):
     mask = draw_template(template(kind), size)
     pixels = np.where(mask[..., None] > 0, np.uint8(60), np.uint8(200)).repeat(3, 2)
-    return Worn(pixels, mask, "bottom" if kind == "trousers" else "top", {})
+    return Worn(pixels, mask, mask, "bottom" if kind == "trousers" else "top", {})
 
 
 def test_a_garment_seen_as_its_template_lies_on_it_unbent():
@@ -326,6 +327,26 @@ def test_a_photo_without_a_garment_is_answered_and_so_is_an_unknown_one():
         find_worn(network, patch((9, 9, 9), 40))
     with pytest.raises(ValueError, match="top, outer, bottom"):
         find_worn(network, patch((9, 9, 9), 40), "scarf")
+
+
+def test_cloth_is_taken_only_from_where_a_garment_is_surely_seen():
+    class HalfSure(torch.nn.Module):
+        """Sees a top everywhere in the middle, surely in its upper half."""
+
+        def forward(self, pictures):
+            logits = torch.zeros(len(pictures), len(REGIONS), *pictures.shape[2:])
+            logits[:, REGIONS.index("background")] = 2.0
+            logits[:, REGIONS.index("top"), 10:50, 10:50] = 3.0
+            logits[:, REGIONS.index("top"), 10:30, 10:50] = 9.0
+            return logits
+
+    worn = find_worn(HalfSure(), patch((90, 40, 40), 60))  # pyright: ignore[reportArgumentType]
+    assert worn.region == "top"
+    assert (worn.seen[10:50, 10:50] > 127).all()
+    assert (worn.sure[10:30, 10:50] > 127).all()
+    assert not (worn.sure[30:] > 127).any()
+    _, seen = lay_on(worn, template("tee"), 64)
+    assert 0 < float(seen.mean()) < 0.6 * float(mask_to_tensor(draw_template(template("tee"), 64)).mean())
 
 
 def test_samples_hide_and_crop_only_what_is_there_and_crops_come_to_the_middle():

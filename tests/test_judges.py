@@ -53,6 +53,17 @@ def drawn(count: int = 12) -> dict[str, Tensor]:
     }
 
 
+def test_what_a_target_does_not_learn_costs_no_gradient_and_changes_none() -> None:
+    network = PerceptualDistance(PerceptualConfig.tiny()).requires_grad_(False)
+    one, other = torch.rand(2, 3, 32, 32, requires_grad=True), torch.rand(2, 3, 32, 32)
+    apart = network(one, other)
+    together = network.weigh(network.features(torch.cat((one, other))))
+    assert torch.allclose(apart, together, atol=1e-6)
+    mine, yours = (torch.autograd.grad(value.sum(), one)[0] for value in (apart, together))
+    assert torch.allclose(mine, yours, atol=1e-6)
+    assert mine.abs().sum() > 0
+
+
 @pytest.mark.parametrize("network", [PerceptualDistance(PerceptualConfig.tiny()), DistanceJudge(DistanceConfig(4))])
 def test_a_picture_is_nowhere_from_itself_and_as_far_one_way_as_the_other(network: torch.nn.Module) -> None:
     pictures = drawn(4)["pixels"]

@@ -60,12 +60,18 @@ class ExpressionData:
         """``counts``: faces of all kinds, faces with one controller moved."""
         self._folder, self._size, self._seed, self._device = folder, size, seed, device
         self._counts = counts
+        self.first = TRAIN_SEED
+        """Seed of the first face: a run that goes on learns more from people it has not met."""
         self._virtual: dict[tuple[str, int, int], Tensor] = {}
 
     @functools.cached_property
     def _caches(self) -> list[FacesCache]:
         folder = self._folder
-        return [] if folder is None else [_open(folder, name, self._counts[i]) for i, name in enumerate(_NAMES)]
+        return (
+            []
+            if folder is None
+            else [_open(folder, name, self.first, self._counts[i]) for i, name in enumerate(_NAMES)]
+        )
 
     def pairs(self, step: int, count: int, mirror: bool = True) -> Pairs:
         """The people of a step, every second one mirrored if asked."""
@@ -76,13 +82,13 @@ class ExpressionData:
     def people(self, step: int, count: int) -> tuple[dict[str, Tensor], Tensor, torch.Generator]:
         """Whole pictures of a step with ``LABELS``, their places, and what the rest of the step draws from."""
         index, draw = self._draw_places(step, count)
-        return self._people(index, TRAIN_SEED), index, draw
+        return self._people(index), index, draw
 
     def virtual_only(self, name: str, step: int, count: int) -> tuple[Tensor, Tensor]:
         """A character's pictures of a step, and their controllers; no people are needed for it."""
         index, _ = self._draw_places(step, count)
         every = self._counts[0]
-        moved = _moments_of(index - every * (index >= every), index >= every)
+        moved = self._moments_of(index - every * (index >= every), index >= every)
         if self._folder is None:
             return draw_virtual(name, moved, self._size, self._device).cpu(), moved
         return self._kept_virtual(name, index), moved
@@ -128,17 +134,17 @@ class ExpressionData:
 
     def virtual_alone(self, name: str, count: int) -> Tensor:
         """A character at some moments, nobody beside it."""
-        seeds = torch.arange(TRAIN_SEED, TRAIN_SEED + count)
+        seeds = torch.arange(self.first, self.first + count)
         return draw_virtual(name, draw_moments(seeds).controllers, self._size, self._device).cpu()
 
     def virtual_at_rest(self, names: tuple[str, ...]) -> dict[str, Tensor]:
         """Each character doing nothing."""
         return {name: draw_virtual(name, torch.zeros(1, len(MIRROR)), self._size) for name in names}
 
-    def _people(self, index: Tensor, first: int) -> dict[str, Tensor]:
+    def _people(self, index: Tensor) -> dict[str, Tensor]:
         if self._folder is None:
-            seeds = first + index
-            moved = _moments_of(seeds, index >= self._counts[0])
+            moved = self._moments_of(index, index >= self._counts[0])
+            seeds = self.first + index
             return _labels(faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved)))
         every, found = self._counts[0], dict[str, Tensor]()
         for which, cache in enumerate(self._caches):
@@ -175,7 +181,7 @@ class ExpressionData:
             path = self._folder / f"{name}-{self._size}" / f"{_NAMES[which]}-{start:09d}.safetensors"
             if not path.exists():
                 end = min(start + SHARD_FACES, self._counts[which])
-                moved = _moments_of(torch.arange(start, end), torch.full((end - start,), bool(which)))
+                moved = self._moments_of(torch.arange(start, end), torch.full((end - start,), bool(which)))
                 drawn = draw_virtual(name, moved, self._size)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 partial = path.with_suffix(".partial")
@@ -183,6 +189,11 @@ class ExpressionData:
                 partial.replace(path)
             self._virtual[key] = load_file(path)["pixels"]
         return self._virtual[key]
+
+    def _moments_of(self, places: Tensor, alone: Tensor) -> Tensor:
+        """Controllers (N, 130) of the faces from the first seed on, of which some (N) move one only."""
+        seeds = self.first + places
+        return torch.where(alone[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
 
 
 _NAMES = ("photos", "alone")
@@ -193,22 +204,17 @@ def _labels(batch: FaceBatch) -> dict[str, Tensor]:
     return {name: getattr(batch, name).cpu() for name in LABELS}
 
 
-def _moments_of(seeds: Tensor, alone: Tensor) -> Tensor:
-    """Controllers (N, 130) of the training faces of these seeds, of which some (N) move one only."""
-    return torch.where(alone[:, None], draw_alone(TRAIN_SEED + seeds), draw_moments(TRAIN_SEED + seeds).controllers)
-
-
 def _held_back() -> Tensor:
     seeds = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED)
     return torch.where((seeds % 3 == 2)[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
 
 
-def _open(folder: Path, name: str, count: int) -> FacesCache:
+def _open(folder: Path, name: str, first: int, count: int) -> FacesCache:
     if (folder / name / "cache.json").is_file():
         cache = FacesCache(folder / name)
-        if len(cache) >= count and cache.config.alone == (name == "alone"):
+        if len(cache) >= count and cache.config.alone == (name == "alone") and cache.config.first_seed == first:
             return cache
-    return fill_cache(folder / name, CacheConfig(TRAIN_SEED, count, PHOTO_SIZE, alone=name == "alone", quick=True))
+    return fill_cache(folder / name, CacheConfig(first, count, PHOTO_SIZE, alone=name == "alone", quick=True))
 
 
 def draw_virtual(name: str, controllers: Tensor, size: int, device: str = "cpu") -> Tensor:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,9 +19,9 @@ from core.engine.cuts import KINDS
 from core.engine.figure_choices import LAYERS, layer_of
 from core.engine.figures import figures
 from core.engine.garment_choices import SMALLEST
-from core.engine.garments import GarmentBatch, garments
+from core.engine.garments import garments
 from core.garment.config import REGIONS
-from core.garment.frame import align, frame_of
+from core.garment.frame import align
 from core.image import to_pixels, to_tensor
 from training.garment_pictures import GarmentPictures
 from training.spec import RunSpec
@@ -98,7 +97,7 @@ class Drawn:
 
 
 def draw_flats(seeds: Sequence[int], size: int, device: str) -> Rows:
-    """Aligned garments on white, their masks, and the cloth laid flat at the size that it has on them."""
+    """Aligned garments on white, their masks, and what they are."""
     batch = garments(list(seeds), device, max(size, SMALLEST))
     masks = batch.mask[:, None].to(torch.float32)
     pixels, aligned = align(batch.pixels, masks, size)
@@ -106,21 +105,9 @@ def draw_flats(seeds: Sequence[int], size: int, device: str) -> Rows:
     return {
         "pixels": to_bytes(pixels),
         "masks": aligned.mul(255).round().to(torch.uint8)[:, 0],
-        "cloth": to_bytes(lay_flat(batch, size)),
         "region": torch.tensor(regions),
         "kind": torch.tensor([KINDS.index(kind) for kind in batch.kind]),
     }
-
-
-def lay_flat(batch: GarmentBatch, size: int) -> Tensor:
-    """The cloth of each garment all over the aligned picture (N x 3 x size x size), repeated, at its true scale."""
-    frames = [frame_of(mask) for mask in batch.mask]
-    axis = ((torch.arange(2 * size, device=batch.pixels.device) + 0.5) / (2 * size) - 0.5)[None]
-    sides = torch.tensor([frame.side for frame in frames], device=axis.device)
-    spans = batch.cloth_span_centimetres / batch.centimetres
-    across = torch.remainder(axis * (sides / spans)[:, None] + 0.5, 1.0) * 2 - 1
-    grid = torch.stack((across[:, None, :].expand(-1, 2 * size, -1), across[:, :, None].expand(-1, -1, 2 * size)), -1)
-    return F.avg_pool2d(F.grid_sample(batch.cloth, grid, padding_mode="border", align_corners=False), 2)
 
 
 def draw_worn(seeds: Sequence[int], size: int, device: str) -> Rows:

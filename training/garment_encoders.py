@@ -13,9 +13,10 @@ from core import checkpoints, perceptual, stylegan2
 from core.checkpoints import CheckpointMissing, Found
 from core.garment.config import EncoderConfig
 from core.garment.losses import outline_error, pixel_error
-from core.garment.mix import carry_on, draw, fuse, show_shape, show_texture
+from core.garment.mix import draw, fuse, show_shape, show_texture
 from core.garment.networks import digest_of, load_generator, make_encoders
 from core.garment.segment import load_segmenter
+from core.garment.weave import carry_on
 from core.image import contact_sheet, to_pixels
 from training.garment_data import (
     VALIDATION_SEED,
@@ -29,7 +30,7 @@ from training.garment_data import (
     sharper_more_often,
 )
 from training.garment_pictures import GarmentPictures, read_garments
-from training.garment_samples import Sway, bring_to_middle, crop_some, hide_some, move, sway
+from training.garment_samples import Sway, crop_some, hide_some, move, sway
 from training.recipe import Phase
 from training.spec import BadRequest
 from training.task import cosine
@@ -40,11 +41,11 @@ if TYPE_CHECKING:
 
 FLATS, VALIDATED, SHOWN = 4096, 64, 8
 SWAY = Sway(6.0, 0.88, 1.08, 0.03)
-HIDDEN, CROPPED = 0.5, 0.8
-"""Shares of samples whose texture is the original hidden in part; up to the second, a crop of it; the rest, flat cloth
-where there is any."""
-IN_PLACE = 0.4
-"""Share of crops that stay where they were; the others lie in the middle, as a person's crop does."""
+HIDDEN = 0.45
+"""Share of samples whose texture is the original hidden in part; of the rest it is a crop. Crops stay where they were: a
+print moved against its picture would teach that prints are not to be trusted."""
+OUTLINED = 0.5
+"""Share of a batch whose outlines are looked at: the segmenter is dear, and outlines are soon learned."""
 SHIPPED = Path(__file__).parents[1] / "assets" / "weights"
 
 
@@ -147,14 +148,15 @@ class EncodersRecipe:
             terms["perceptual"] = self.weights.perceptual * apart
         if self.weights.outline:
             segmenter = None if self._segmenter is None else self._segmenter.to(drawn.device)
-            terms["outline"] = self.weights.outline * outline_error(drawn, batch["mask"], segmenter)
+            some = max(1, round(OUTLINED * len(drawn)))  # a batch is shuffled
+            terms["outline"] = self.weights.outline * outline_error(drawn[:some], batch["mask"][:some], segmenter)
         return terms
 
     def _draw(self, batch: dict[str, Tensor]) -> Tensor:
         device = batch["mask"].device
         self.generator = self.generator.to(device)
         shape = self.modules["shape"](show_shape(batch["mask"]))
-        texture = self.modules["texture"](show_texture(batch["cloth"], batch["seen"]))
+        texture = self.modules["texture"](batch["texture"])
         return draw(self.generator, fuse(shape, texture))
 
     def measure(self) -> dict[str, float]:
@@ -217,36 +219,24 @@ class EncodersRecipe:
 def _hidden_in_part(rows: Rows, chance: torch.Generator) -> Rows:
     """Garments as they lie, with something in front."""
     target, mask = from_bytes(rows["pixels"]), (rows["masks"].float()[:, None] / 255 > 0.5).float()
-    return {"target": target, "mask": mask, "cloth": target, "seen": hide_some(mask, chance)}
+    return _shown(target, mask, hide_some(mask, chance))
+
+
+def _shown(target: Tensor, mask: Tensor, seen: Tensor) -> Rows:
+    cloth = target * seen
+    return {"target": target, "mask": mask, "cloth": cloth, "seen": seen, "texture": show_texture(cloth, seen)}
 
 
 def _sample(rows: Rows, chance: torch.Generator) -> Rows:
     """Garments turned, scaled and mirrored with their cloths, so that prints keep size and direction; and what is seen:
-    the garment but for what is in front, a crop of any shape, or the flat cloth where it is known."""
+    the garment but for what is in front, or a crop of any shape."""
     target, mask = from_bytes(rows["pixels"]), rows["masks"].float()[:, None] / 255
     count = len(target)
     transforms = sway(count, SWAY, chance)
     target, mask = move(target, transforms, 1.0), (move(mask, transforms, 0.0) > 0.5).float()
-    which = torch.rand(count, generator=chance)[:, None, None, None]
-    # a mask's edge holds some white
-    inside = 1 - nn.functional.max_pool2d(1 - mask, 3, 1, 1)
-    cloth, seen = target, hide_some(inside, chance)
-    crop = crop_some(inside, chance)
-    stray = 0.15 * torch.randn(count, 2, generator=chance).clamp(-2, 2)
-    moved = bring_to_middle(target, crop, stray)
-    stays = torch.rand(count, 1, 1, 1, generator=chance) < IN_PLACE
-    cropped = torch.where(stays, target, moved[0]), torch.where(stays, crop, moved[1])
-    cloth = torch.where(which < HIDDEN, cloth, cropped[0])
-    seen = torch.where(which < HIDDEN, seen, cropped[1])
-    if "cloth" in rows:
-        turned = nn.functional.affine_grid(transforms, list(target.shape), align_corners=False)
-        flat = nn.functional.grid_sample(
-            from_bytes(rows["cloth"]), turned, padding_mode="reflection", align_corners=False
-        )
-        piece = crop_some(torch.ones_like(mask), chance)
-        cloth = torch.where(which < CROPPED, cloth, flat)
-        seen = torch.where(which < CROPPED, seen, bring_to_middle(flat, piece, stray)[1])
-    return {"target": target, "mask": mask, "cloth": cloth * seen, "seen": seen}
+    inside = 1 - nn.functional.max_pool2d(1 - mask, 3, 1, 1)  # a mask's edge holds some white
+    hidden = torch.rand(count, 1, 1, 1, generator=chance) < HIDDEN
+    return _shown(target, mask, torch.where(hidden, hide_some(inside, chance), crop_some(inside, chance)))
 
 
 def _difference(drawn: Tensor, target: Tensor, where: Tensor) -> Tensor:

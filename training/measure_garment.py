@@ -14,7 +14,7 @@ from core.engine.cuts import KINDS
 from core.garment.cloth import LAID, colour_difference
 from core.garment.predict import Dressed, Predictor, Texture
 from core.garment.templates import list_templates
-from core.image import Mask, Pixels, to_pixels, to_tensor
+from core.image import Mask, Pixels, resize, to_pixels, to_tensor
 from training.garment_data import Rows, align_garments, draw_flats, from_bytes
 from training.garment_pictures import read_garments
 from training.garment_samples import bring_to_middle, crop_some, hide_some
@@ -89,11 +89,10 @@ def mask_pixels(mask: Tensor) -> Mask:
 
 def lay_crops(predictor: Predictor, rows: Rows) -> list[Texture]:
     """What is read of each garment's crop, at the size that its print has on the garment."""
-    finer = max(1, 256 // predictor.size)
-    found = []
+    found, side = [], max(256, predictor.size)
     for pixels, cropped in zip(to_pixels(rows["cloth"]), rows["cropped"], strict=True):
         scale = float(np.clip(float(cropped.mean()) ** 0.5 / LAID, 0.1, 10.0))
-        large, seen = (one.repeat(finer, 0).repeat(finer, 1) for one in (pixels, mask_pixels(cropped[0])))
+        large, seen = (resize(np.ascontiguousarray(one), side, side) for one in (pixels, mask_pixels(cropped[0])))
         found.append(predictor.read_texture(large, seen, scale))
     return found
 

@@ -46,6 +46,14 @@ class Phase:
     """Largest norm of the gradient; None leaves it."""
     schedule: Callable[[int], float] = hold
     """Step -> factor on the learning rate."""
+    begins: int = 0
+    """First step at which it may take its turn."""
+    ends: int | None = None
+    """Step from which on it no longer does."""
+
+    def takes_turn(self, step: int) -> bool:
+        """Whether it does at this step."""
+        return self.begins <= step and (self.ends is None or step < self.ends) and step % self.every == 0
 
 
 class Recipe(Protocol):

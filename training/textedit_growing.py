@@ -1,16 +1,15 @@
-"""A generator that learned at few pixels goes on at more (Karras 2018): what it knows is kept, finer blocks begin unseen."""
+"""A generator of faces that learned at few pixels goes on at more, with the same codes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from core import checkpoints
 from core.stylegan2 import Generator
 from core.textedit.codes import Standard
 from core.textedit.config import Config
+from training.growing import enlarge, tell_before
 from training.spec import BadRequest, RunSpec
 
 
@@ -24,7 +23,6 @@ def choose_size(request: RunSpec, config: Config) -> Config:
         raise BadRequest(f"Option size: {error}") from error
 
 
-@torch.no_grad()
 def grow(generator: Generator, standard: Standard, folder: Path) -> str:
     """Begins with a checkpoint of fewer or as many pixels: the same picture, enlarged, and codes that say the same.
 
@@ -32,15 +30,7 @@ def grow(generator: Generator, standard: Standard, folder: Path) -> str:
     """
     found = checkpoints.Found(folder, checkpoints.read_card(folder), folder)
     own = Config.read(found.card.config).generator
-    if own.size > generator.config.size or replace(own, size=generator.config.size) != generator.config:
-        raise BadRequest(
-            f"{folder} draws {own.size} px with other widths than asked for ({generator.config.size} px); a generator grows "
-            "only in pixels."
-        )
     weights = checkpoints.load(found, ("generator", "standard"))
     checkpoints.fill(standard, weights["standard"], f"{folder} (standard)")
-    for block in generator.synthesis.blocks[len(own.resolutions) :]:
-        block.to_rgb.weight.zero_()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
-    checkpoints.fill(generator, generator.state_dict() | weights["generator"], f"{folder} (generator)")
-    before = found.card.data.get("before")
-    return f"{found.card.pictures:,} pictures at {own.size} px" + (f", before that {before}" if before else "")
+    enlarge(generator, weights["generator"], own, str(folder))
+    return tell_before(found.card, own)

@@ -142,7 +142,7 @@ class Trainer:
     def _take_step(self) -> None:
         terms: dict[str, float] = {}
         for index, phase in enumerate(self.recipe.phases):
-            if self.step % phase.every == 0:
+            if phase.takes_turn(self.step):
                 terms.update(self._turn(phase, index))
         self._update_averages()
         self.step += 1

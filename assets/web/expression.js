@@ -21,6 +21,7 @@ class LikenessLive extends HTMLElement {
     this.values = this.names.map(() => 0);
     this.turn = [0, 0, 0];
     this.neutral = null;
+    this.reach = null; // how far this person's face moves what it is asked to: of a guided clip
     this.running = false;
     this.find = (name) => this.querySelector(`[data-at="${name}"]`);
     this.video = this.find("video");
@@ -123,7 +124,7 @@ class LikenessLive extends HTMLElement {
     this.link?.tell({
       type: "settings", character: this.find("character").value, ground: this.find("ground").value,
       light: this.find("light").value, gains: this.board.gains, locked: [...this.board.locked], hand: this.board.hand,
-      neutral: this.neutral, smoothing: smoothing > 0 ? 6 * (1 - smoothing) ** 2 + 0.4 : null,
+      neutral: this.neutral, reach: this.reach, smoothing: smoothing > 0 ? 6 * (1 - smoothing) ** 2 + 0.4 : null,
       virtual: !wantsScene, drawn: wantsScene || !this.rig,
     });
   }
@@ -299,6 +300,7 @@ class LikenessLive extends HTMLElement {
       this.#say(said.values ? "neutral_taken" : "neutral_none");
     } else if (said.type === "health") {
       this.neutral = said.neutral;
+      this.reach = said.reach;
       this.#settings();
       this.guide.show(said);
       this.#say("guide_done");
@@ -390,6 +392,7 @@ class LikenessLive extends HTMLElement {
 
   #reset() {
     this.neutral = null;
+    this.reach = null;
     this.find("smoothing").value = "0.5";
     this.values = this.names.map(() => 0);
     this.turn = [0, 0, 0];

@@ -20,12 +20,17 @@ class ConverterConfig:
     """One first decoder each."""
     sources: tuple[str, ...] = ("photo",)
     """One second decoder for each kind of picture that drives."""
+    points: int = 0
+    """Points of the face that the encoder finds on its way and says with its features, evenly chosen among those that the
+    recipe ``encoder`` reads; 0 finds none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "characters", tuple(self.characters))
         object.__setattr__(self, "sources", tuple(self.sources))
         if self.size % FEATURE_SHRINK or self.width % 4:
             raise ValueError(f"A converter wants a size divisible by 32 and a width divisible by 4, not {self}.")
+        if self.points < 0:
+            raise ValueError(f"A converter finds 0 points or more, not {self.points}.")
         if not self.characters or set(self.characters) & {*self.sources, "encoder"}:
             raise ValueError(f"Decoders want at least one character, and names of their own, not {self}.")
 

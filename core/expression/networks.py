@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,86 @@ from torch import Tensor, nn
 
 from core.engine.controllers import NAMES
 from core.expression.config import ConverterConfig, RegressorConfig
-from core.resnet import ResNet
+from core.resnet import ConvNorm, ResNet
+
+LOCATOR_WIDTH, TOLD_WIDTH = 64, 512
+SHARPNESS = 4.0
+"""What a heat map's numbers are multiplied by: from nearly even ones, places would hardly move while learning."""
+NARROWER = 3.0
+"""And what they are multiplied by again where their middle is sought."""
+
+
+class Locator(nn.Module):
+    """Where points of the face are: the mean place under a heat map each, from fine and coarse features together (integral
+    regression, Sun 2018)."""
+
+    def __init__(self, channels: Sequence[int], points: int) -> None:
+        super().__init__()
+        self.join = nn.ModuleList(nn.Conv2d(inputs, LOCATOR_WIDTH, 1) for inputs in channels)
+        self.mix = ConvNorm(LOCATOR_WIDTH, LOCATOR_WIDTH, 3)
+        self.heat = nn.Conv2d(LOCATOR_WIDTH, points, 1)
+
+    def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
+        """Heat maps N x K x H x W before they are made to sum to one, at the finest features' size."""
+        size = pyramid[0].shape[2:]
+        joined = [join(found) for join, found in zip(self.join, pyramid, strict=True)]
+        raised = [F.interpolate(one, size, mode="bilinear", align_corners=False) for one in joined[1:]]
+        x = F.relu(torch.stack([joined[0], *raised]).sum(0))
+        return SHARPNESS * self.heat(F.relu(self.mix(x))).float()
+
+
+def middle_of(heat: Tensor) -> Tensor:
+    """Mean places N x K x 2, in [-1, 1], under heat maps N x K x H x W, made narrower first: the little heat that is left
+    everywhere would draw all of them towards the picture's middle."""
+    share = (NARROWER * heat).flatten(2).softmax(2).unflatten(2, heat.shape[2:])
+    across, down = cells(share.shape[3], share), cells(share.shape[2], share)
+    # sums of products, not a matrix product: autocast would take that in half precision
+    return torch.stack(((share.sum(2) * across).sum(2), (share.sum(3) * down).sum(2)), 2)
+
+
+def cells(count: int, like: Tensor) -> Tensor:
+    """Middles of so many cells side by side, in [-1, 1]."""
+    return (torch.arange(count, device=like.device, dtype=like.dtype) * 2 + 1) / count - 1
+
+
+class Encoder(nn.Module):
+    """ResNet-34 shape that finds points of the face on its way; what these say is added to its features."""
+
+    def __init__(self, config: ConverterConfig) -> None:
+        super().__init__()
+        self.trunk = ResNet(34, 3, config.width)
+        self.channels, self._size = self.trunk.channels, config.size
+        self.locate = Locator([config.width * 2**stage for stage in range(3)], config.points)
+        self.tell = nn.Sequential(
+            nn.Linear(2 * config.points + 2, TOLD_WIDTH),
+            nn.LayerNorm(TOLD_WIDTH),
+            nn.ReLU(),
+            nn.Linear(TOLD_WIDTH, self.channels),
+        )
+
+    def look(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """N x 3 x S x S to features N x C x S/32 x S/32, and heat maps of the points."""
+        pyramid = self.trunk.pyramid(pictures)
+        heat = self.locate(pyramid[:3])
+        with torch.autocast(pictures.device.type, enabled=False):
+            told = self.tell(self.describe(middle_of(heat), pictures.shape[3]))
+        return pyramid[-1] + told[:, :, None, None].to(pyramid[-1].dtype), heat
+
+    def describe(self, places: Tensor, size: int) -> Tensor:
+        """Places N x K x 2 as numbers about 1: around their middle, and the middle, in shares of the size that is usual; a
+        smaller picture is the middle of the usual one."""
+        spread = places * (3.0 * size / self._size)
+        middle = spread.mean(1, keepdim=True)
+        return torch.cat((spread - middle, middle), 1).flatten(1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """N x 3 x S x S in [-1, 1] to N x C x S/32 x S/32."""
+        return self.look(pictures)[0]
+
+
+def make_encoder(config: ConverterConfig) -> ResNet | Encoder:
+    """The encoder, which finds points on its way if the config says so."""
+    return Encoder(config) if config.points else ResNet(34, 3, config.width)
 
 
 class Decoder(nn.Module):
@@ -56,7 +136,7 @@ class Regressor(nn.Module):
 
 def make_converter(config: ConverterConfig) -> dict[str, nn.Module]:
     """``encoder`` and a decoder under each character's and each source's name."""
-    encoder = ResNet(34, 3, config.width)
+    encoder = make_encoder(config)
     decoders = {
         name: Decoder(encoder.channels, config.width, config.size) for name in (*config.characters, *config.sources)
     }

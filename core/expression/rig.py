@@ -41,6 +41,8 @@ class Posing:
     """Controller -> value that a hand has set; the camera drives the rest."""
     neutral: Values | None = None
     """What is read of the person's resting face; it is taken off."""
+    reach: Values | None = None
+    """Factor on each controller: a person whose brows are read to a fifth when raised as far as they go wants five."""
 
     def __post_init__(self) -> None:
         wrong = [part for part in (*self.gains, *self.locked) if part not in PARTS]
@@ -71,6 +73,8 @@ def pose(read: Values, posing: Posing) -> Values:
     values: Values = np.array(read, dtype=np.float32)
     if posing.neutral is not None:
         values = ((values - posing.neutral) / np.maximum(1.0 - posing.neutral, 0.1)).astype(np.float32)
+    if posing.reach is not None:
+        values *= posing.reach
     for part, gain in posing.gains.items():
         values[places(part)] *= np.float32(gain)
     for part in posing.locked:

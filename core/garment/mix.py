@@ -6,10 +6,10 @@ What an encoder is shown is made here too: a mask with its coordinates, and a cl
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.garment.networks import Features
+from core.garment.weave import carry_on, weave
 from core.stylegan2 import Generator
 
 
@@ -22,22 +22,9 @@ def show_shape(mask: Tensor) -> Tensor:
 
 
 def show_texture(cloth: Tensor, seen: Tensor) -> Tensor:
-    """Cloths N x 3 x S x S in [-1, 1], and where they are seen (N x 1 x S x S), as the texture encoder sees them."""
-    return torch.cat((carry_on(cloth, seen), seen * 2 - 1), 1)
-
-
-def carry_on(cloth: Tensor, seen: Tensor) -> Tensor:
-    """Seen colours carried on smoothly over what is not, coarse to fine (pull-push, Gortler 1996)."""
-    sums, shares = [cloth * seen], [seen]
-    while min(sums[-1].shape[2:]) > 1:
-        sums.append(F.avg_pool2d(sums[-1], 2))
-        shares.append(F.avg_pool2d(shares[-1], 2))
-    filled = sums[-1] / shares[-1].clamp_min(1e-4)
-    for total, share in zip(reversed(sums[:-1]), reversed(shares[:-1]), strict=True):
-        coarse = F.interpolate(filled, size=total.shape[2:], mode="bilinear", align_corners=False)
-        # where little is known, what lies around says the rest
-        filled = total + coarse * (1 - share)
-    return filled
+    """Cloths N x 3 x S x S in [-1, 1], and where they are seen (N x 1 x S x S), as the texture encoder sees them: print and
+    colours carried on over all of the picture, so that it need not invent what a cloth says itself."""
+    return torch.cat((weave(cloth, seen), carry_on(cloth, seen), seen * 2 - 1), 1)
 
 
 def fuse(shape: Features, texture: Features) -> Features:

@@ -16,8 +16,8 @@ from core.discriminator import Discriminator
 from core.garment.config import Config, EncoderConfig
 from core.stylegan2 import Generator
 
-SHAPE_INPUTS, TEXTURE_INPUTS = 3, 4
-"""The mask with two coordinates; the cloth carried on over the whole picture, and where it was seen."""
+SHAPE_INPUTS, TEXTURE_INPUTS = 3, 7
+"""The mask with two coordinates; the cloth's print and its colours carried on over the whole picture, and where it was seen."""
 
 
 def make_generator(config: Config) -> Generator:
@@ -85,7 +85,7 @@ class Encoder(nn.Module):
         for place in _places(config):
             channels = config.channels(place.resolution)
             self.convolutions.append(nn.Conv2d(before, channels, 3, 2 if place.shrinks else 1, 1, bias=False))
-            self.norms.append(nn.GroupNorm(next(n for n in (8, 4, 2, 1) if channels % n == 0), channels))
+            self.norms.append(nn.BatchNorm2d(channels))
             self.styles.append(_silent(nn.Linear(channels + inputs, width)))
             self.maps.append(_silent(nn.Conv2d(channels + inputs, config.generator.channels(place.resolution), 1)))
             before = channels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,14 @@ from core.garment.outline import Outline, overlap, read_outline, write_svg
 from core.garment.segment import Segmenter, cloth_share, differ_from_white, load_segmenter
 from core.garment.templates import Template, draw_template, template
 from core.garment.wear import Part, wear
+from core.garment.weave import carry_on, fine_detail
 from core.garment.worn import Worn, find_worn, guess_template, lay_on
-from core.image import Mask, Pixels, mask_to_tensor, to_pixels
+from core.image import Mask, Pixels, mask_to_tensor, to_pixels, to_tensor
 from core.stylegan2 import Generator
 
 SHAPE, TEXTURE = "shape", "texture"
+FINER = 4
+"""A cloth's own detail is kept in so many times as many pixels a side as the generator draws."""
 _PURPOSE = {
     "generator": "which draws garments",
     "encoders": "which read cut and cloth",
@@ -60,6 +63,8 @@ class Texture:
     cloth: Tensor
     seen: Tensor
     """The laid cloth, 1 x 3 x S x S, and where it is seen."""
+    detail: Tensor
+    """What it shows between the generator's pixels, all over a finer square: differences, 1 x 3 x F x F."""
     in_place: bool
     """Whether it lies where it belongs on the garment (an occluded picture), or in the middle (a crop)."""
     notes: tuple[str, ...] = ()
@@ -147,7 +152,7 @@ class Predictor:
     ) -> Texture:
         """A cloth cropped from a photo, of any shape (transparency, or ``seen``); ``scale`` 1 is a print's usual size."""
         cloth = read_cloth(picture, seen)
-        return self._texture(*lay(cloth, self.size, scale, turn_degrees), False, cloth.notes)
+        return self._texture(lambda size: lay(cloth, size, scale, turn_degrees), False, cloth.notes)
 
     def read_hidden(self, picture: npt.NDArray[np.generic], seen: npt.NDArray[np.generic], shape: Shape) -> Texture:
         """A flat garment with something in front, on the shape's own picture: what is seen stays where it is."""
@@ -156,21 +161,17 @@ class Predictor:
             raise ValueError(
                 f"The picture is {cloth.seen.shape}, its outline {shape.outline.mask.shape}; wanted one size."
             )
-        laid, known = self._lay_in_place(cloth, shape)
-        return self._texture(laid, known, True, cloth.notes)
+        return self._texture(lambda size: lay_in_place(cloth, shape, size), True, cloth.notes)
 
-    def _lay_in_place(self, cloth: Cloth, shape: Shape) -> tuple[Tensor, Tensor]:
-        known = mask_to_tensor(cloth.seen)
-        pixels = torch.from_numpy(np.ascontiguousarray(cloth.pixels)).permute(2, 0, 1)[None].float() / 127.5 - 1
-        share = cut_frame(known, [shape.frame], self.size, 0.0)
-        laid = cut_frame(pixels * known, [shape.frame], self.size, 0.0) / share.clamp_min(1e-3)
-        sure = (share > 0.9).float() * (shape.mask > 0.5)
-        return laid * sure, sure
-
-    def _texture(self, cloth: Tensor, seen: Tensor, in_place: bool, notes: tuple[str, ...]) -> Texture:
+    def _texture(
+        self, lay_at: Callable[[int], tuple[Tensor, Tensor]], in_place: bool, notes: tuple[str, ...]
+    ) -> Texture:
+        """What is understood of a cloth that ``lay_at`` lays on a square of so many pixels a side."""
+        cloth, seen = lay_at(self.size)
         with torch.inference_mode():
             features = self._encoders[TEXTURE](mix.show_texture(cloth * seen, seen))
-        return Texture(features, cloth, seen, in_place, notes)
+            detail = fine_detail(cloth * seen, seen, *lay_at(FINER * self.size))
+        return Texture(features, cloth, seen, detail, in_place, notes)
 
     def draw(self, shape: Shape, texture: Texture) -> Dressed:
         """The garment of that cut in that cloth."""
@@ -196,7 +197,7 @@ class Predictor:
         worn = self.find_worn(photo, region)
         chosen = guess_template(worn) if cut is None else template(cut)
         shape = self.read_template(chosen.name)
-        return self.draw(shape, self._texture(*lay_on(worn, chosen, self.size), True, ()))
+        return self.draw(shape, self._texture(lambda size: lay_on(worn, chosen, size), True, ()))
 
     def try_on(self, garment: Dressed, kind: str, figure_seed: int, choices: FigureChoices | None = None) -> Pixels:
         """The garment on an engine figure in any pose, arms and hair in front."""
@@ -214,8 +215,13 @@ class Predictor:
         known = inside * (share > 0.5) if self._segmenter is not None else inside
         known = inside if float(known.sum()) < 0.5 * float(inside.sum()) else known
         near = F.max_pool2d(inside, 3, 1, 1)
-        square_laid = torch.where(near > 0, mix.carry_on(drawn, known), torch.ones_like(drawn))
-        laid = to_pixels(put_back(square_laid, shape.frame, size, 1.0))[0]
+        square_laid = torch.where(near > 0, carry_on(drawn, known), torch.ones_like(drawn))
+        coarser = 1
+        while 2 * coarser * shape.frame.side <= texture.detail.shape[-1]:
+            coarser *= 2  # a small picture shows no more of the detail than its own pixels can
+        detail = F.avg_pool2d(texture.detail, coarser)
+        fine = put_back(square_laid, shape.frame, size, 1.0) + put_back(detail, shape.frame, size, 0.0)
+        laid = to_pixels(fine.clamp(-1, 1))[0]
         mask = shape.outline.mask
         seen = texture.seen if texture.in_place else torch.zeros_like(texture.seen)
         invented = np.asarray((put_back(1 - seen, shape.frame, size, 1.0)[0, 0].numpy() > 0.5) & (mask > 127), np.uint8)
@@ -236,6 +242,16 @@ class Predictor:
         return Dressed(
             np.dstack((laid, mask)), mask, invented * 255, tinted.astype(np.uint8), square, write_svg(mask), facts
         )
+
+
+def lay_in_place(cloth: Cloth, shape: Shape, size: int) -> tuple[Tensor, Tensor]:
+    """A cloth of the shape's own picture where it is: pixels 1 x 3 x S x S, and where they are seen for sure."""
+    known = mask_to_tensor(cloth.seen)
+    share = cut_frame(known, [shape.frame], size, 0.0)
+    laid = cut_frame(to_tensor(cloth.pixels) * known, [shape.frame], size, 0.0) / share.clamp_min(1e-3)
+    inside = F.interpolate((shape.mask > 0.5).float(), (size, size))
+    sure = (share > 0.9).float() * inside
+    return laid * sure, sure
 
 
 def put_on(garment: Dressed, kind: str, figure_seed: int, choices: FigureChoices | None = None) -> Pixels:

@@ -23,6 +23,8 @@ LEAST_SHARE = 0.01
 """A garment that fills less of a photo is not taken."""
 LOOKED_AT = 768
 """Longest side of the photo that is worked with."""
+SURE = 0.8
+"""Cloth is taken from where the garment is seen at least so surely, in shares of how surely its surest pixels are."""
 _STIFFNESS = 0.02
 _LAYER_REGION = {"bottom": "bottom", "top": "top", "whole": "top", "outer": "outer"}
 
@@ -39,6 +41,9 @@ class Worn:
     """The photo, at most LOOKED_AT pixels a side."""
     seen: Mask
     """Where the garment is seen: arms, hair and other garments left out."""
+    sure: Mask
+    """Where it is seen most surely: its cloth is taken from there. A little clean cloth says more than all of it with some
+    of the next garment, since prints are carried on."""
     region: str
     """top, outer or bottom."""
     shares: dict[str, float]
@@ -55,18 +60,21 @@ def find_worn(segmenter: Segmenter, photo: Pixels, region: str | None = None) ->
     named = ("top", "outer", "bottom")
     if region is not None and region not in named:
         raise ValueError(f"There is no garment called {region!r} on a person; there is {', '.join(named)}.")
-    read = read_regions(segmenter, pixels)
+    shown = read_regions(segmenter, pixels)
+    read = shown.argmax(0)
     shares = {name: float((read == REGIONS.index(name)).mean()) for name in named}
     chosen = region or max(shares, key=lambda name: shares[name])
     if shares[chosen] < LEAST_SHARE:
         what = "No garment" if region is None else f"No garment of the kind {region}"
         raise NoGarment(f"{what} is seen in the photo. Stand nearer, in front of a calm ground, in even light.")
     seen = _largest(np.asarray((read == REGIONS.index(chosen)) * 255, np.uint8))
-    return Worn(pixels, seen, chosen, shares)
+    mine = shown[REGIONS.index(chosen)]
+    sure = (mine >= SURE * np.quantile(mine[seen > 127], 0.95)) & (seen > 127)
+    return Worn(pixels, seen, _largest(np.asarray(sure * 255, np.uint8)), chosen, shares)
 
 
-def read_regions(segmenter: Segmenter, pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """The region (place in REGIONS) of each pixel; the photo is shown to the network whole, on a square of its edge."""
+def read_regions(segmenter: Segmenter, pixels: Pixels) -> npt.NDArray[np.float32]:
+    """How likely each pixel is of each region (REGIONS x H x W); the photo is shown whole, on a square of its edge."""
     height, width = pixels.shape[:2]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
@@ -74,7 +82,7 @@ def read_regions(segmenter: Segmenter, pixels: Pixels) -> npt.NDArray[np.uint8]:
     square = F.pad(to_tensor(pixels), edges, mode="replicate")
     with torch.inference_mode():
         logits = segmenter(square)[0]
-    return logits[:, top : top + height, left : left + width].argmax(0).to(torch.uint8).numpy()
+    return logits[:, top : top + height, left : left + width].float().softmax(0).numpy()
 
 
 def _largest(mask: Mask) -> Mask:
@@ -118,7 +126,7 @@ def lay_on(worn: Worn, chosen: Template, size: int) -> tuple[Tensor, Tensor]:
     places = bend_plane(flat[distinct] / size, found[distinct], _grid(size))
     height, width = worn.seen.shape
     asked = torch.from_numpy((places * 2 / np.array([width, height]) - 1).astype(np.float32)).reshape(1, size, size, 2)
-    both = torch.cat((to_tensor(worn.pixels), mask_to_tensor(worn.seen)), 1)
+    both = torch.cat((to_tensor(worn.pixels), mask_to_tensor(worn.sure)), 1)
     inside = mask_to_tensor(draw_template(chosen, size))
     laid = F.grid_sample(both, asked, padding_mode="zeros", align_corners=False)
     seen = (laid[:, 3:] > 0.9).float() * (inside > 0.5)

@@ -7,19 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.engine.controllers import NAMES, PARTS, places
+from core.engine.controllers import INDEX, NAMES, PARTS, places
 from core.expression.rig import Values
 from training.spec import BadRequest
 
 GUIDE = (("neutral", 4.0), ("smile", 3.0), ("mouth", 3.0), ("blink", 3.0), ("brows", 3.0), ("talk", 4.0))
 """What is asked for, and for how many seconds: twenty in all."""
-ASKED = frozenset(
-    {
-        "mouth_smile_left", "mouth_smile_right", "jaw_open", "eye_blink_left", "eye_blink_right", "brow_inner_up_left",
-        "brow_inner_up_right", "brow_outer_up_left", "brow_outer_up_right",
-    }
-)  # fmt: skip
+MEANT = {
+    "smile": {"mouth_smile_left": 0.85, "mouth_smile_right": 0.85},
+    "mouth": {"jaw_open": 0.8},
+    "blink": {"eye_blink_left": 1.0, "eye_blink_right": 1.0},
+    "brows": {
+        "brow_inner_up_left": 0.85, "brow_inner_up_right": 0.85, "brow_outer_up_left": 0.85, "brow_outer_up_right": 0.85,
+    },
+}  # fmt: skip
+"""How far a prompt that is followed moves what it asks for."""
+ASKED = frozenset(name for meant in MEANT.values() for name in meant)
 """What the guide surely moves; another that rests was not asked to move."""
+LEAST_PEAK, MOST_REACH = 0.04, 5.0
+"""What is read to less cannot be told from nothing; and no reading is enlarged more than so many times."""
 LEAST_RANGE = 0.08
 """A controller that moves less does not move: nobody would see it."""
 MOST_NOISE, LEAST_RATIO = 0.04, 6.0
@@ -50,6 +56,8 @@ class Health:
 
     neutral: Values
     """The person's resting face."""
+    reach: Values
+    """What readings above it are to be multiplied by, for the person's own face to move a character all the way."""
     channels: tuple[Channel, ...]
     readings: int
 
@@ -94,7 +102,29 @@ def judge(readings: Readings) -> Health:
         Channel(name, float(reach), float(tremble), _state(name, float(reach), float(tremble)))
         for name, reach, tremble in zip(NAMES, high - low, noise, strict=True)
     )
-    return Health(np.median(at_rest, axis=0).astype(np.float32), channels, len(readings))
+    neutral = np.median(at_rest, axis=0).astype(np.float32)
+    return Health(neutral, _reach(readings, neutral, channels), channels, len(readings))
+
+
+def _reach(readings: Readings, neutral: Values, channels: tuple[Channel, ...]) -> Values:
+    """What was asked for and seen to move is brought to how far it was meant to; the rest of its part as far as the least."""
+    reach: Values = np.ones(len(NAMES), np.float32)
+    found: dict[int, float] = {}
+    for stage, meant in MEANT.items():
+        answers = _settled([values for asked, values in readings if asked == stage])
+        if len(answers) < LEAST_AT_REST:
+            continue
+        peaks = np.percentile(np.stack(answers), 90.0, axis=0) - neutral
+        for name, far in meant.items():
+            at, peak = INDEX[name], float(peaks[INDEX[name]])
+            if peak > max(LEAST_PEAK, LEAST_RATIO * channels[at].noise):
+                found[at] = min(max(far * (1 - float(neutral[at])) / peak, 1.0), MOST_REACH)
+    for part in PARTS:
+        mine = [found[at] for at in places(part) if at in found]
+        reach[places(part)] = min(mine, default=1.0)
+    for at, factor in found.items():
+        reach[at] = factor
+    return reach
 
 
 def _settled(rest: list[Values]) -> list[Values]:

@@ -21,7 +21,7 @@ from core.expression.scene import Scene, draw_scene
 from core.face.reader import Face
 from core.image import NotAPicture, Pixels, resize
 from pages.expression.handlers import choose_scene
-from pages.expression.health import GUIDE, judge
+from pages.expression.health import GUIDE, MOST_REACH, judge
 from pages.expression.senders import Sender, open_sender
 from pages.expression.takes import pack
 from training.spec import BadRequest
@@ -55,15 +55,16 @@ class Wanted:
 def read_wanted(message: dict[str, Any]) -> Wanted:
     """Settings as the browser sends them; a sentence where they cannot be."""
     try:
-        neutral = message.get("neutral")
-        if neutral is not None and len(neutral) != len(NAMES):
-            raise BadRequest(f"A neutral face is {len(NAMES)} numbers.")
+        neutral, reach = message.get("neutral"), message.get("reach")
+        if any(given is not None and len(given) != len(NAMES) for given in (neutral, reach)):
+            raise BadRequest(f"A neutral face, and how far a face reaches, are {len(NAMES)} numbers.")
         smoothing = message.get("smoothing")
         posing = Posing(
             {str(part): min(max(float(gain), 0.0), 3.0) for part, gain in message.get("gains", {}).items()},
             frozenset(map(str, message.get("locked", ()))),
             {str(name): float(value) for name, value in message.get("hand", {}).items()},
             None if neutral is None else np.asarray(neutral, np.float32).clip(0, 1),
+            None if reach is None else np.asarray(reach, np.float32).clip(0, MOST_REACH),
         )
         how = None if smoothing is None else Smoothing(min(max(float(smoothing), 0.1), 20.0))
         scene = choose_scene(str(message.get("ground", "paper")), str(message.get("light", "studio")))
@@ -107,8 +108,8 @@ class Desk:
             if stage == "off":
                 return {}
             health = judge(readings)
-            neutral = [round(float(value), 4) for value in health.neutral]
-            return {"neutral": neutral, "parts": health.by_part(), "readings": health.readings}
+            neutral, reach = ([round(float(one), 4) for one in values] for values in (health.neutral, health.reach))
+            return {"neutral": neutral, "reach": reach, "parts": health.by_part(), "readings": health.readings}
         if stage == GUIDE[0][0]:
             self._guided = []
         self._stage = stage

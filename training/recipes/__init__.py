@@ -13,6 +13,7 @@ from training.recipes import (
     depth,
     expression,
     expression_encoder,
+    expression_personal,
     face,
     facefield,
     garment,
@@ -31,7 +32,7 @@ RECIPES: dict[str, dict[str, Factory]] = {
     "expression": {
         "converter": expression.make_converter_recipe,
         "encoder": expression_encoder.make_encoder_recipe,
-        "personal": expression.make_personal_recipe,
+        "personal": expression_personal.make_personal_recipe,
         "regressor": expression.make_regressor_recipe,
     },
     "face": {

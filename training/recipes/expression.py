@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,6 @@ from core.image import contact_sheet, to_pixels
 from training.ahead import Ahead
 from training.expression_data import ExpressionData, Pairs, draw_virtual
 from training.expression_networks import Reading, begin_encoder, load_converter, load_readers, read_all, run_all, soften
-from training.face_data import spoil
-from training.own_frames import read_own
 from training.recipe import Phase
 from training.spec import BadRequest
 from training.task import cosine
@@ -39,13 +38,12 @@ COUNTS = (16_384, 4_096)
 SOURCES = {"engine": "people and characters drawn by core/engine; none of these people exists"}
 SHOWN, LOOKED_AT = 8, 64
 SETTLE_SHARE = 0.2
-OWN_SETTLE, ANCHORED = 1.0, 8.0
-"""See PersonalRecipe; and how much keeping the characters true counts beside redrawing the person."""
-SHIPPED = Path(__file__).parents[2] / "assets" / "weights"
 PHOTO_SHARE = 2
 """One picture in so many is also redrawn as the person it shows."""
 READ = 0.5
 """How much a reader's error counts. Much of it teaches a decoder to please the reader with marks that nobody sees."""
+CONVERTED = 0.75
+"""Share of a regressor's pictures that a converter has drawn, where it is given one: in use all are."""
 VIRTUAL_SHARE = 6
 """One picture of a character alone for so many people: norms should be those of people, whom the encoder meets in use."""
 
@@ -53,13 +51,16 @@ VIRTUAL_SHARE = 6
 def read_data(request: RunSpec, size: int) -> ExpressionData:
     counts = int(request.options.get("count", COUNTS[0])), int(request.options.get("alone", COUNTS[1]))
     device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
-    return ExpressionData(Path(request.data) if request.data else None, counts, size, request.seed, device)
+    data = ExpressionData(Path(request.data) if request.data else None, counts, size, request.seed, device)
+    data.first = int(request.options.get("first", data.first))
+    return data
 
 
 def read_config(request: RunSpec, kind: Any) -> Any:
     if "config" in request.options:
         return kind(**request.options["config"])
-    return {"tiny": kind.tiny, "small": kind.small}.get(request.preset, kind)()
+    config = {"tiny": kind.tiny, "small": kind.small}.get(request.preset, kind)()
+    return replace(config, points=int(request.options["points"])) if "points" in request.options else config
 
 
 class ConverterRecipe:
@@ -198,6 +199,7 @@ class RegressorRecipe:
     protocol = (
         "160 virtual pictures with expressions of the validation band: vertex motion left, in shares of the usual"
     )
+    chain_protocol = f"{protocol}; mean of it and the same on what the converter draws from 160 people of the band"
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
@@ -217,6 +219,11 @@ class RegressorRecipe:
         self.sources = dict(SOURCES)
         self.data = read_data(request, self.config.size)
         self._converter = load_converter(request.options.get("converter"), self.config)
+        self._squares = float(request.options.get("squares", 2.0))
+        self._converted = float(request.options.get("converted", CONVERTED))
+        if self._converter is not None:
+            self.protocol = self.chain_protocol
+        self._chain: tuple[Tensor, Tensor] | None = None
         self._validation: tuple[Tensor, Tensor] | None = None
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
@@ -229,7 +236,7 @@ class RegressorRecipe:
             pictures, controllers = self.data.virtual(self.config.character, pairs), pairs.controllers
         pictures = soften(pictures, torch.Generator().manual_seed(hash((step, 41)) & 0x7FFFFFFF))
         if self._converter is not None and pairs is not None:
-            kept = len(pictures) // 2
+            kept = round(len(pictures) * (1 - self._converted))
             pictures = torch.cat((pictures[:kept], run_all(self._converter, pairs.photos[kept:])))
         whole = {"pictures": pictures, "controllers": controllers}
         return {key: value[part * size : part * size + size] for key, value in whole.items()}
@@ -240,7 +247,7 @@ class RegressorRecipe:
         read = self.modules["regressor"](batch["pictures"])
         if self._loss == "motion":
             motion = motion_error(read, batch["controllers"])
-            return {"motion": motion, "squares": 2.0 * squared_motion_error(read, batch["controllers"])}
+            return {"motion": motion, "squares": self._squares * squared_motion_error(read, batch["controllers"])}
         error = whole_error if self._loss == "whole" else part_error
         return {"controllers": 10.0 * error(read, batch["controllers"])}
 
@@ -249,8 +256,22 @@ class RegressorRecipe:
         moved, pictures = self._held_back()
         read = run_all(self.modules["regressor"], pictures)
         scores = {part: float((read - moved)[:, places(part)].square().mean().sqrt()) for part in PARTS}
-        still = float(motion_error(torch.zeros_like(moved), moved))
-        return {"validation": float(motion_error(read, moved)), "still": still, **scores}
+        left = scores["left"] = float(motion_error(read, moved))
+        scores["still"] = float(motion_error(torch.zeros_like(moved), moved))
+        if self._converter is None:
+            return {"validation": left, **scores}
+        converted, done = self._converted_back()
+        scores["chain"] = float(motion_error(run_all(self.modules["regressor"], converted), done))
+        scores["chain_still"] = float(motion_error(torch.zeros_like(done), done))
+        return {"validation": (left + scores["chain"]) / 2, **scores}
+
+    def _converted_back(self) -> tuple[Tensor, Tensor]:
+        """What the converter draws from people of the validation band, and what these do."""
+        if self._chain is None:
+            assert self._converter is not None
+            pairs, _ = self.data.validate()
+            self._chain = run_all(self._converter, pairs.photos), pairs.controllers
+        return self._chain
 
     def preview(self) -> Pixels:
         """Virtual pictures above the character with the controllers that were read from them."""
@@ -278,99 +299,3 @@ def make_converter_recipe(request: RunSpec) -> ConverterRecipe:
 def make_regressor_recipe(request: RunSpec) -> RegressorRecipe:
     """One character's regressor."""
     return RegressorRecipe(request)
-
-
-class PersonalRecipe:
-    """A shipped converter for one person: encoder and second decoder learn from the person's own clip or folder
-    (``data``), which needs no labels; engine people with their characters' pictures keep the first decoders true.
-
-    Options: ``anchors``, how many of these; ``batch``; ``settle``: the share of the steps in which the encoder is held still,
-    all of them by default: what reads its features has learned them as they are, and a decoder that does not know the
-    person yet would spoil them.
-    """
-
-    subject, name, round_size = "expression", "converter", 1_000
-    compiled = ()
-
-    def __init__(self, request: RunSpec) -> None:
-        torch.manual_seed(request.seed)
-        if request.data is None or request.start_from is None:
-            raise BadRequest(
-                "A personal fine-tune wants a clip or a folder of pictures, and the converter to begin with."
-            )
-        self.config: ConverterConfig = read_config(request, ConverterConfig)
-        self.modules: dict[str, nn.Module] = make_converter(self.config)
-        self.published = tuple(self.modules)
-        self.averaged = dict.fromkeys(self.modules, 1_000.0)
-        self.batch_size = int(request.options.get("batch", 16))
-        steps, rate, source = request.steps, float(request.options.get("rate", 1e-4)), self.config.sources[0]
-        self.phases = (
-            Phase("own", ("encoder", source), rate, (0.9, 0.99), clip=5.0, schedule=lambda step: cosine(step, steps)),
-        )
-        self.seed, self.source = request.seed, source
-        path = Path(request.data)
-        self.protocol = f"held-back frames of {path.name}: mean absolute difference of the person redrawn, of 255"
-        self.sources = {**SOURCES, path.name: "the person's own pictures, with their consent"}
-        roots = [Path(request.start_from).parents[1], SHIPPED]  # a personal converter has no finder of faces beside it
-        self.own, self.back = read_own(path, roots, self.config.size)
-        self._anchors = int(request.options.get("anchors", 96))
-        self._settled = round(float(request.options.get("settle", OWN_SETTLE)) * steps)
-        self.data = ExpressionData(None, (COUNTS[0], COUNTS[1]), self.config.size, request.seed)
-        self._pairs: tuple[Pairs, dict[str, Tensor]] | None = None
-
-    def _anchored(self) -> tuple[Pairs, dict[str, Tensor]]:
-        """Engine people and what the characters do with them, drawn once at the start."""
-        if self._pairs is None:
-            pairs = self.data.pairs(0, self._anchors)
-            self._pairs = pairs, {name: self.data.virtual(name, pairs) for name in self.config.characters}
-        return self._pairs
-
-    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
-        """Frames of the person, a little spoilt, and as many engine people."""
-        draw = torch.Generator().manual_seed(hash((self.seed, step, 43)) & 0x7FFFFFFF)
-        pairs, truth = self._anchored()
-        mine = torch.randint(len(self.own), (self.batch_size,), generator=draw)
-        theirs = torch.randint(len(pairs.index), (self.batch_size,), generator=draw)
-        clean = self.own[mine]
-        whole = {
-            "own": spoil(clean, draw, cover=0.1, amount=0.4),
-            "clean": clean,
-            "photos": pairs.photos[theirs],
-            "truth": truth[self.config.characters[step % len(self.config.characters)]][theirs],
-        }
-        return {key: value[part * size : part * size + size] for key, value in whole.items()}
-
-    def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """The person redrawn, and characters still doing what engine people do."""
-        del phase
-        for module in self.modules.values():
-            module.eval()  # frames of one clip are alike: norms by their own statistics would take out who they show
-        count = len(batch["own"])
-        with torch.set_grad_enabled(step >= self._settled):
-            features = self.modules["encoder"](torch.cat((batch["own"], batch["photos"])))
-            virtual = self.modules[self.config.characters[step % len(self.config.characters)]](features[count:])
-        return {
-            "own": weighted_difference(self.modules[self.source](features[:count]), batch["clean"]),
-            "anchors": ANCHORED * weighted_difference(virtual, batch["truth"]),
-        }
-
-    def measure(self) -> dict[str, float]:
-        """How far the person redrawn is from held-back frames; do nothing: the mean of the frames learned from."""
-        drawn = run_all(self.modules[self.source], run_all(self.modules["encoder"], self.back))
-        mean = self.own.mean(0, keepdim=True)
-        return {
-            "validation": float((drawn - self.back).abs().mean() * 127.5),
-            "mean_picture": float((mean - self.back).abs().mean() * 127.5),
-        }
-
-    def preview(self) -> Pixels:
-        """Held-back frames, redrawn, and as each character."""
-        shown = self.back[:SHOWN]
-        features = run_all(self.modules["encoder"], shown)
-        rows = [shown, *(run_all(self.modules[name], features) for name in (self.source, *self.config.characters))]
-        return contact_sheet([pixels for row in rows for pixels in to_pixels(row)], len(shown))
-
-
-def make_personal_recipe(request: RunSpec) -> PersonalRecipe:
-    """A converter made one person's."""
-    return PersonalRecipe(request)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import losses, stylegan2
+from core import checkpoints, losses, stylegan2
 from core.augment import Augment
+from core.checkpoints import CheckpointMissing, Found
 from core.garment.config import Config
 from core.garment.networks import make_discriminator, make_generator
 from core.image import contact_sheet, to_pixels, to_tensor
+from core.perceptual import PerceptualDistance, load_distance
+from core.stylegan2 import Generator
 from training.garment_data import (
     VALIDATION_SEED,
     Drawn,
@@ -28,17 +32,23 @@ from training.garment_data import (
     pool_of,
     sharper_more_often,
 )
-from training.garment_encoders import EncodersRecipe
+from training.garment_encoders import SHIPPED, EncodersRecipe
 from training.garment_pictures import NoPictures, read_garments
 from training.garment_segmenter import SegmenterRecipe
+from training.garment_warm import Glance, redraw_terms, strays, told_apart
+from training.growing import enlarge, tell_before
 from training.recipe import Phase
 from training.swd import sliced_distance
+from training.task import cosine
 
 if TYPE_CHECKING:
     from core.image import Pixels
     from training.spec import RunSpec
 
+Schedule = Callable[[int], float]
 PREVIEW_COUNT = 40
+JOINED = 300
+"""Steps in which generator and discriminator come to their full rates."""
 MEASURED = 256
 FLATS = 4096
 KEPT_BACK = {"count": 64, "grow": 0, "first": VALIDATION_SEED}
@@ -64,6 +74,17 @@ class Settings:
     """Share of engine garments among the pictures; the rest are real."""
     sampling: str = "random"
     """``sharp`` draws sharp pictures more often."""
+    warm: float = 0.25
+    """Share of the steps in which pictures are only drawn again from a glance's codes; 0 never does, 1 never meets the
+    adversary."""
+    warm_rate: float = 0.004
+    said: float = 0.003
+    """What a nat of a glance's code costs."""
+    strays: float = 0.5
+    """Weight of codes lying as random ones do."""
+    keep: float = 0.3
+    """Weight of drawing pictures again beside the adversary, every ``keep_every`` steps; it keeps rare kinds of garments."""
+    keep_every: int = 4
     bfloat16: bool = False
     """Convolutions in bfloat16 on a CPU that has it; on CUDA the trainer always does so."""
 
@@ -81,7 +102,11 @@ class Settings:
 
 
 class GeneratorRecipe:
-    """A generator and a discriminator against each other (Karras 2020, 2020b)."""
+    """A generator and a discriminator against each other (Karras 2020, 2020b), once the generator knows what garments are.
+
+    Options: ``size``, ``channel_base``, ``channel_limit``; ``begin``: the result of a run at fewer or as many pixels to go on
+    from; ``count`` and ``cache`` of drawn garments; and Settings.
+    """
 
     subject = "garment"
     name = "generator"
@@ -101,6 +126,11 @@ class GeneratorRecipe:
         self.batch_size = settings.batch_size
         self._open(request)
         self.generator, self.discriminator = make_generator(config), make_discriminator(config)
+        self.generator.begin_straight()
+        if "begin" in request.options:
+            self.sources["before"] = begin_with(self.generator, Path(str(request.options["begin"])))
+        self.glance = Glance(config.generator.size, config.generator.code_width)
+        self._distance = _load_distance()
         self.augment = Augment(settings.augment_target, settings.augment_pictures)
         self.paths = nn.Module()
         self.paths.register_buffer("mean_length", torch.zeros(()))
@@ -109,9 +139,11 @@ class GeneratorRecipe:
             "discriminator": self.discriminator,
             "augment": self.augment,
             "paths": self.paths,
+            "glance": self.glance,
         }
-        self.averaged = {"generator": settings.average_half_life}
-        self.phases = make_phases(settings)
+        self.averaged = {"generator": settings.average_half_life, "glance": settings.average_half_life}
+        self._warm = round(settings.warm * request.steps)
+        self.phases = make_phases(settings, self._warm, request.steps)
 
     def _open(self, request: RunSpec) -> None:
         size, pool = self.config.generator.size, pool_of(request, FLATS)
@@ -143,8 +175,9 @@ class GeneratorRecipe:
         return {"real": torch.where(turned, pictures.flip(3), pictures)}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """The term of one phase."""
-        del step
+        """The terms of one phase."""
+        if phase.name in ("redraw", "keep"):
+            return self._redraw(batch["real"], 1.0 if step < self._warm else self.settings.keep)
         terms = {
             "generator": self._fool,
             "path": self._straighten,
@@ -155,6 +188,17 @@ class GeneratorRecipe:
         on_cpu = self.settings.bfloat16 and device == "cpu"
         with torch.autocast("cpu", torch.bfloat16) if on_cpu else contextlib.nullcontext():
             return terms[phase.name](batch["real"])
+
+    def _redraw(self, real: Tensor, weight: float) -> dict[str, Tensor]:
+        middle, spread = self.glance(real)
+        z = middle + (0.5 * spread).exp() * torch.randn_like(middle)
+        w = self.generator.mapping(z)
+        self.generator.mapping.follow(w)
+        distance = None if self._distance is None else self._distance.to(real.device)
+        terms = redraw_terms(self.generator.synthesis(self.generator.spread(w)), real, distance)
+        terms["said"] = self.settings.said * told_apart(middle, spread)
+        terms["strays"] = self.settings.strays * strays(middle, spread)
+        return {name: weight * value for name, value in terms.items()}
 
     def _draw(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
         z = torch.randn(2 * count, self.config.generator.code_width, device=device)
@@ -191,8 +235,14 @@ class GeneratorRecipe:
         return {"r1": penalty * self.settings.r1_weight * self.settings.r1_every}
 
     def preview(self) -> Pixels:
-        """Garments of fixed codes, slightly truncated."""
-        return contact_sheet(list(self._draw_fixed(PREVIEW_COUNT, 0.8)), columns=8)
+        """Garments, each drawn again from a glance where that is learned; then garments of fixed codes, slightly truncated."""
+        shown: list[Pixels] = []
+        if self._warm:
+            real = self.batch(0, min(self.batch_size, 8), 0)["real"]
+            device = next(self.generator.parameters()).device
+            again = self.generator(self.glance(real.to(device))[0], None, 1.0, "fixed")
+            shown = [*to_pixels(real), *to_pixels(again.float().cpu().clamp(-1, 1))]
+        return contact_sheet([*shown, *self._draw_fixed(PREVIEW_COUNT, 0.8)], columns=8)
 
     def measure(self) -> dict[str, float]:
         """How alike drawn and kept-back real garments are; ``validation`` is the mean over the levels."""
@@ -219,19 +269,53 @@ class GeneratorRecipe:
         return to_pixels(torch.cat(drawn))
 
 
-def make_phases(settings: Settings) -> tuple[Phase, ...]:
-    """Generator and discriminator, each with its lazy penalty on the same optimiser (Karras 2020, appendix B)."""
+def make_phases(settings: Settings, warm: int, steps: int) -> tuple[Phase, ...]:
+    """Drawing again alone; then generator and discriminator, each with its lazy penalty on the same optimiser (Karras 2020,
+    appendix B), and drawing again now and then."""
 
     def adam(name: str, every: int, penalty: str) -> tuple[Phase, ...]:
         share = every / (every + 1) if penalty else 1.0
-        rate, betas = settings.learning_rate * share, (0.0, 0.99**share)
-        turn = Phase(name, (name,), rate, betas)
-        return (turn, Phase(penalty, (name,), rate, betas, every=every, shares=name)) if penalty else (turn,)
+        # an optimiser that has seen nothing makes large steps
+        turn = Phase(
+            name,
+            (name,),
+            settings.learning_rate * share,
+            (0.0, 0.99**share),
+            schedule=lambda step: min(1.0, (step - warm + 1) / JOINED),
+            begins=warm,
+        )
+        return (turn, replace(turn, name=penalty, every=every, shares=name)) if penalty else (turn,)
 
+    drawn_again: tuple[Phase, ...] = ()
+    if warm:
+        both, rate = ("generator", "glance"), settings.warm_rate
+        fall: Schedule = lambda step: 0.1 + 0.9 * cosine(step, warm)  # noqa: E731
+        drawn_again = (
+            Phase("redraw", both, rate, (0.9, 0.99), clip=10.0, schedule=fall, ends=warm),
+            Phase("keep", both, 0.1 * rate, (0.9, 0.99), every=settings.keep_every, clip=10.0, begins=warm),
+        )
+    if warm >= steps:
+        return drawn_again[:1]
     return (
+        *drawn_again,
         *adam("generator", settings.path_every, "path" if settings.path_weight else ""),
         *adam("discriminator", settings.r1_every, "r1" if settings.r1_weight else ""),
     )
+
+
+def begin_with(generator: Generator, folder: Path) -> str:
+    """Goes on from a checkpoint of fewer or as many pixels; says what was seen before."""
+    found = Found(folder, checkpoints.read_card(folder), folder)
+    own = stylegan2.Config(**found.card.config["generator"])
+    enlarge(generator, checkpoints.load(found)["generator"], own, str(folder))
+    return tell_before(found.card, own)
+
+
+def _load_distance() -> PerceptualDistance | None:
+    try:
+        return load_distance([SHIPPED])
+    except CheckpointMissing:
+        return None
 
 
 def make_generator_recipe(request: RunSpec) -> GeneratorRecipe:

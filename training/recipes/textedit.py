@@ -144,27 +144,19 @@ class GeneratorRecipe:
 
         def joined(step: int) -> float:
             """Nothing before the adversary is met, then up: an optimiser that has seen nothing makes large steps."""
-            return min(1.0, max(0, step - warm) / 300)
+            return min(1.0, (step - warm) / 300)
 
-        turns = [Phase("true", ("generator",), wanted.rate, (0.0, 0.99), clip=10.0)]
-        turns.append(Phase("fool", ("generator",), wanted.rate, schedule=joined, shares="true"))
-        if wanted.path_weight:
-            turns.append(
-                Phase("path", ("generator",), wanted.rate, every=wanted.path_every, schedule=joined, shares="true")
-            )
         slow = wanted.r1_every / (wanted.r1_every + 1)
-        turns.append(Phase("discriminator", ("discriminator",), wanted.rate * slow, (0.0, 0.99**slow), schedule=joined))
-        turns.append(
-            Phase(
-                "r1",
-                ("discriminator",),
-                wanted.rate * slow,
-                every=wanted.r1_every,
-                schedule=joined,
-                shares="discriminator",
-            )
-        )
-        return tuple(turns)
+        told = Phase("discriminator", ("discriminator",), wanted.rate * slow, (0.0, 0.99**slow), schedule=joined)
+        turns = [
+            Phase("fool", ("generator",), wanted.rate, schedule=joined, shares="true"),
+            Phase("path", ("generator",), wanted.rate, every=wanted.path_every, schedule=joined, shares="true"),
+            told,
+            replace(told, name="r1", every=wanted.r1_every, shares="discriminator"),
+        ]
+        kept = [turn for turn in turns if wanted.path_weight or turn.name != "path"]
+        true = Phase("true", ("generator",), wanted.rate, (0.0, 0.99), clip=10.0)
+        return (true, *(replace(turn, begins=warm) for turn in kept))
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """Faces and their codes; what is free in a code is drawn anew each time."""
@@ -184,13 +176,9 @@ class GeneratorRecipe:
         return batch
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """The term of one phase; before the adversary is met its phases have nothing to say."""
+        """The term of one phase."""
         if phase.name == "true":
             return self._draw_true(batch, step)
-        if step < self._warm:
-            module = self.generator if "generator" in phase.modules else self.discriminator
-            name = "tell_apart" if phase.name == "discriminator" else phase.name
-            return {name: 0.0 * next(module.parameters()).sum()}
         if phase.name == "fool":
             return {"fool": losses.fool(self.discriminator(self._imagine(batch)[0]))}
         if phase.name == "path":
