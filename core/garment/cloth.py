@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.garment.frame import Frame, cut_frame, frame_of
@@ -18,6 +19,9 @@ LEAST_PIXELS = 64
 """A cloth shows at least this many."""
 LAID = 0.4
 """Side of a square cloth of the same area over the aligned picture's side, where nobody says how large it is."""
+TRIMMED, EVENED = 128, 0.6
+"""A laid crop loses one part in so many of the picture's side at its edge; light that changes over more than such a share of
+its own side is evened out."""
 COLOURS = 3
 
 
@@ -82,15 +86,39 @@ def lay(cloth: Cloth, size: int, scale: float = 1.0, turn_degrees: float = 0.0) 
     return laid[0] / laid[1].clamp_min(1e-3) * known, known
 
 
+def even_out(cloth: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """A laid crop as a sample of its cloth: its edge, which holds some of what lay beside it, and light that falls on one side
+    of it are taken off, or each copy of it would show as a patch."""
+    reach = max(1, cloth.shape[-1] // TRIMMED)
+    inner = 1 - F.max_pool2d(1 - seen, 2 * reach + 1, 1, reach)
+    if float(inner.sum()) >= 0.4 * float(seen.sum()):
+        seen = inner
+    side = float(seen.sum()) ** 0.5
+    half = max(1, round(EVENED * side / 2))
+    bright = (cloth.mean(1, keepdim=True) + 1) / 2 * seen
+    for _ in range(2):  # two boxes make a soft window
+        bright, share = (_box(one, half) for one in (bright, seen))
+        bright = bright / share.clamp_min(1e-4) * seen
+    usual = bright.sum() / seen.sum().clamp_min(1)
+    gain = (usual / bright.clamp_min(1e-3)).clamp(0.5, 2.0)
+    return ((cloth + 1) * gain - 1).clamp(-1, 1) * seen, seen
+
+
+def _box(maps: Tensor, half: int) -> Tensor:
+    """Means over squares, along rows and then along columns."""
+    wide = 2 * half + 1
+    return F.avg_pool2d(F.avg_pool2d(maps, (1, wide), 1, (0, half)), (wide, 1), 1, (half, 0))
+
+
 def _turn(pixels: Tensor, seen: Tensor, degrees: float) -> tuple[Tensor, Tensor]:
     height, width = seen.shape[2:]
     side = int(np.ceil(np.hypot(height, width)))
     radians = np.radians(degrees)
     cosine, sine = float(np.cos(radians)), float(np.sin(radians))
     rows = [[cosine * side / width, sine * side / width, 0.0], [-sine * side / height, cosine * side / height, 0.0]]
-    grid = torch.nn.functional.affine_grid(torch.tensor([rows]), [1, 1, side, side], align_corners=False)
+    grid = F.affine_grid(torch.tensor([rows]), [1, 1, side, side], align_corners=False)
     both = torch.cat((pixels * seen, seen), 1)
-    turned = torch.nn.functional.grid_sample(both, grid, padding_mode="zeros", align_corners=False)
+    turned = F.grid_sample(both, grid, padding_mode="zeros", align_corners=False)
     return turned[:, :3] / turned[:, 3:].clamp_min(1e-3), turned[:, 3:]
 
 

@@ -18,7 +18,7 @@ from core.checkpoints import CheckpointMissing, Found
 from core.engine.figure_choices import FigureChoices
 from core.engine.outlines import ANCHORS
 from core.garment import mix
-from core.garment.cloth import Cloth, colour_difference, lay, read_cloth
+from core.garment.cloth import Cloth, colour_difference, even_out, lay, read_cloth
 from core.garment.config import EncoderConfig
 from core.garment.frame import Frame, cut_frame, frame_of, put_back
 from core.garment.networks import Features, digest_of, load_generator, make_encoders
@@ -26,7 +26,7 @@ from core.garment.outline import Outline, overlap, read_outline, write_svg
 from core.garment.segment import Segmenter, cloth_share, differ_from_white, load_segmenter
 from core.garment.templates import Template, draw_template, template
 from core.garment.wear import Part, wear
-from core.garment.weave import carry_on, fine_detail
+from core.garment.weave import carry_on, fine_detail, weave
 from core.garment.worn import Worn, find_worn, guess_template, lay_on
 from core.image import Mask, Pixels, mask_to_tensor, to_pixels, to_tensor
 from core.stylegan2 import Generator
@@ -59,10 +59,11 @@ class Shape:
 class Texture:
     """A cloth as the generator understands it."""
 
-    features: Features
     cloth: Tensor
     seen: Tensor
     """The laid cloth, 1 x 3 x S x S, and where it is seen."""
+    shown: Tensor
+    """What the encoder is to see: the same in its place, of a crop its print all over the square."""
     detail: Tensor
     """What it shows between the generator's pixels, all over a finer square: differences, 1 x 3 x F x F."""
     in_place: bool
@@ -168,15 +169,25 @@ class Predictor:
     ) -> Texture:
         """What is understood of a cloth that ``lay_at`` lays on a square of so many pixels a side."""
         cloth, seen = lay_at(self.size)
+        coarse, fine = (cloth * seen, seen), lay_at(FINER * self.size)
+        if not in_place:
+            coarse, fine = even_out(*coarse), even_out(*fine)
         with torch.inference_mode():
-            features = self._encoders[TEXTURE](mix.show_texture(cloth * seen, seen))
-            detail = fine_detail(cloth * seen, seen, *lay_at(FINER * self.size))
-        return Texture(features, cloth, seen, detail, in_place, notes)
+            shown = coarse[0] if in_place else weave(*coarse)
+            return Texture(cloth, seen, shown, fine_detail(*coarse, *fine), in_place, notes)
+
+    def read_features(self, texture: Texture, shape: Shape) -> Features:
+        """What a cloth says to the generator on this cut. A crop is a sample: as far as the cut goes none of it is hidden."""
+        whole = 1 - F.max_pool2d(1 - (shape.mask > 0.5).float(), 3, 1, 1)
+        known = texture.seen if texture.in_place else whole
+        with torch.inference_mode():
+            return self._encoders[TEXTURE](mix.show_texture(texture.shown * known, known))
 
     def draw(self, shape: Shape, texture: Texture) -> Dressed:
         """The garment of that cut in that cloth."""
+        features = mix.fuse(shape.features, self.read_features(texture, shape))
         with torch.inference_mode():
-            drawn = mix.draw(self._generator, mix.fuse(shape.features, texture.features)).float().clamp(-1, 1)
+            drawn = mix.draw(self._generator, features).float().clamp(-1, 1)
         return self._finish(drawn, shape, texture)
 
     def draw_mean(self) -> Pixels:

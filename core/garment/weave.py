@@ -57,11 +57,12 @@ def fine_detail(cloth: Tensor, seen: Tensor, fine: Tensor, fine_seen: Tensor) ->
     differences, from the same cloth laid with F pixels a side."""
     finer = fine.shape[-1] // cloth.shape[-1]
     found = measure_repeats(cloth, seen)[0]
-    filled, known = lay_on(fine[0], fine_seen[0], Repeats(found.shifts * finer, found.apart))
-    sums, shares = (F.avg_pool2d(one[None], finer) for one in (filled, known))
+    sums, shares = (F.avg_pool2d(one, finer) for one in (fine * fine_seen, fine_seen))
     coarse = carry_on(sums / shares.clamp_min(1e-4) * (shares > 0), (shares > 0).float())
     smooth = F.interpolate(coarse, size=fine.shape[2:], mode="bilinear", align_corners=False)
-    return (filled[None] - smooth) * known
+    # differences are laid on, not colours: these would show where one copy ends
+    own = (fine - smooth) * fine_seen
+    return lay_on(own[0], fine_seen[0], Repeats(found.shifts * finer, found.apart))[0][None]
 
 
 def carry_on(cloth: Tensor, seen: Tensor) -> Tensor:
