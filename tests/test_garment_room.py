@@ -11,7 +11,7 @@ from core import checkpoints, stylegan2
 from core.checkpoints import Card, CheckpointMismatch, CheckpointMissing, Found
 from core.engine.outlines import ANCHORS
 from core.garment import mix
-from core.garment.cloth import LAID, NotACloth, colour_difference, lay, read_cloth
+from core.garment.cloth import LAID, NotACloth, colour_difference, even_out, lay, read_cloth
 from core.garment.config import REGIONS, EncoderConfig, SegmenterConfig
 from core.garment.frame import FILLED, align, cut_frame, frame_of, put_back
 from core.garment.networks import digest_of, make_encoders
@@ -329,6 +329,43 @@ def test_a_photo_without_a_garment_is_answered_and_so_is_an_unknown_one():
         find_worn(network, patch((9, 9, 9), 40))
     with pytest.raises(ValueError, match="top, outer, bottom"):
         find_worn(network, patch((9, 9, 9), 40), "scarf")
+
+
+def test_light_on_one_side_of_a_crop_is_evened_out_and_its_print_stays():
+    axis = torch.linspace(0, 1, 64)
+    stripes = torch.sign(torch.sin(axis * 60))[None, :, None] * 0.15
+    print_ = (stripes + torch.zeros(1, 3, 64, 64) - 0.2).clamp(-1, 1)
+    lit = ((print_ + 1) * (0.7 + 0.6 * axis) - 1).clamp(-1, 1)
+    seen = torch.zeros(1, 1, 64, 64)
+    seen[..., 10:54, 10:54] = 1
+    even, kept = even_out(lit * seen, seen)
+    inside = kept[0, 0] > 0.5
+
+    def slope(pixels):
+        return float((pixels[0, 0, 20:44, 40:50].mean() - pixels[0, 0, 20:44, 14:24].mean()).abs())
+
+    assert slope(even) < 0.4 * slope(lit)
+    assert float(even[0, 0][inside].std()) > 0.7 * float(print_[0, 0][inside].std())
+    assert bool((kept <= seen).all())
+    assert float(kept.sum()) > 0.8 * float(seen.sum())  # its edge is taken off
+    dot = torch.zeros(1, 1, 64, 64)
+    dot[..., 30:32, 30:32] = 1
+    assert float(even_out(lit * dot, dot)[1].sum()) > 0  # never all of it
+
+
+def test_a_crops_print_is_drawn_on_all_of_the_cut_and_a_hidden_garments_only_where_it_was_seen(predictor):
+    stripes = np.full((64, 64, 3), 200, np.uint8)
+    stripes[::8] = stripes[1::8] = stripes[2::8] = stripes[3::8] = (30, 40, 90)
+    crop = predictor.read_texture(stripes)
+    rows = crop.shown[0].mean((0, 2))
+    assert float(rows[: len(rows) // 5].std()) > 0.2 * float(rows.std())  # far from where the crop lies
+    mask = draw_template(template("tee"), 96)
+    seen = mask.copy()
+    seen[:, 48:] = 0
+    shape = predictor.read_shape(mask)
+    picture = np.where(mask[..., None] > 0, np.uint8(90), np.uint8(255)).repeat(3, 2)
+    hidden = predictor.read_hidden(picture, seen, shape)
+    assert torch.equal(hidden.shown, hidden.cloth * hidden.seen)
 
 
 def test_cloth_is_taken_only_from_where_a_garment_is_surely_seen():
