@@ -13,6 +13,7 @@ from PIL import Image
 from served import wait_until
 from tiny_rooms import put_garment_weights
 
+from core import checkpoints
 from core.checkpoints import CheckpointMissing
 from core.engine.cuts import KINDS
 from core.engine.poses import POSES
@@ -324,7 +325,9 @@ def test_the_page_says_how_good_its_weights_are_or_that_there_are_none(services:
     shipped = Services.open(Settings(home=tmp_path / "shipped"), PAGES)
     bare = Services.open(Settings(home=tmp_path / "bare", shipped=tmp_path / "nothing"), PAGES)
     try:
-        assert "doing nothing: 0.69" in showing.show_standing(shipped, ME, speak("en"))
+        card = checkpoints.read_card(shipped.settings.shipped / "weights" / "garment" / "encoders")
+        said = showing.show_standing(shipped, ME, speak("en"))
+        assert f"doing nothing: {card.baselines['outline_iou']:.2f}" in said
         assert "no weights" in showing.show_standing(bare, ME, speak("en"))
         given = on_cloth(bare, ME, str(list_examples(services, "cloths")["dots"])).id
         with pytest.raises(CheckpointMissing, match="garment generator"):
