@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.garment.frame import Frame, cut_frame, frame_of
 from core.garment.outline import WORKED_AT
+from core.garment.weave import carry_on
 from core.image import Pixels, mask_to_tensor, resize, to_tensor
 
 LEAST_PIXELS = 64
@@ -93,14 +94,16 @@ def even_out(cloth: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     inner = 1 - F.max_pool2d(1 - seen, 2 * reach + 1, 1, reach)
     if float(inner.sum()) >= 0.4 * float(seen.sum()):
         seen = inner
-    side = float(seen.sum()) ** 0.5
-    half = max(1, round(EVENED * side / 2))
-    bright = (cloth.mean(1, keepdim=True) + 1) / 2 * seen
+    coarser = max(1, cloth.shape[-1] // TRIMMED)  # soft light needs few pixels
+    share = F.avg_pool2d(seen, coarser)
+    bright = F.avg_pool2d((cloth.mean(1, keepdim=True) + 1) / 2 * seen, coarser)
+    usual = bright.sum() / share.sum().clamp_min(1e-4)
+    half = max(1, round(EVENED * float(share.sum()) ** 0.5 / 2))
     for _ in range(2):  # two boxes make a soft window
-        bright, share = (_box(one, half) for one in (bright, seen))
-        bright = bright / share.clamp_min(1e-4) * seen
-    usual = bright.sum() / seen.sum().clamp_min(1)
-    gain = (usual / bright.clamp_min(1e-3)).clamp(0.5, 2.0)
+        bright, near = (_box(one, half) for one in (bright, share))
+        bright = bright / near.clamp_min(1e-4) * share
+    gain = (usual * share / bright.clamp_min(1e-4)).clamp(0.5, 2.0)
+    gain = F.interpolate(carry_on(gain * (share > 0), (share > 0).float()), cloth.shape[2:], mode="bilinear")
     return ((cloth + 1) * gain - 1).clamp(-1, 1) * seen, seen
 
 

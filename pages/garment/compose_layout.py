@@ -21,7 +21,7 @@ HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 MOST_KEPT = 24
 """Garments of a sitting that can be brought back."""
 COVERING = 0.35
-"""Power of ten from which a square crop covers a whole garment (cloth.LAID); with less, its print is a patch."""
+"""Print size that is offered first, a power of ten: from it on a square crop covers a whole garment (cloth.LAID)."""
 AT_DRAWING, AT_CLOTH = 3, 4
 """Places of the drawing and of the cloth (its crop follows) among what a listener is given."""
 FETCH = f"(...given) => window.likenessGarment ? window.likenessGarment.fill(given, {AT_DRAWING}, {AT_CLOTH}) : given"
