@@ -124,3 +124,10 @@ def test_repeats_lie_in_two_directions_whatever_the_cloth():
         one, other = find_repeats(apart[0], valid[0], float(seen.sum()) ** 0.5).shifts
         crossed = (one[0] * other[1] - one[1] * other[0]).abs() / (one.norm() * other.norm())
         assert crossed > 0.3
+
+
+def test_where_nothing_overlaps_the_two_directions_still_cross():
+    apart, nowhere = torch.ones(41, 41), torch.zeros(41, 41, dtype=torch.bool)
+    one, other = find_repeats(apart, nowhere, 1.0).shifts
+    assert float(one @ other) == 0
+    assert float(one.norm()) == float(other.norm()) > 0

@@ -113,26 +113,25 @@ def find_repeats(apart: Tensor, valid: Tensor, side: float) -> Repeats:
     lowest = (held <= around) & valid & half & (length >= LEAST_SHIFT)
     far = valid & half & (length >= BESIDE * side)
     cost = held + LONGER_COSTS * length / (2 * reach)
-    first = _refine(held, valid, _cheapest(cost, lowest, far))
+    first = _cheapest(cost, lowest, far)
+    first = torch.tensor([0.0, float(reach)]) if first is None else _refine(held, valid, first)
     sine = (down * first[1] - across * first[0]).abs() / (length * first.norm()).clamp_min(1e-6)
-    second = _refine(held, valid, _cheapest(cost, lowest & (sine > APART), far & (sine > APART)))
+    second = _cheapest(cost, lowest & (sine > APART), far & (sine > APART))
+    second = torch.stack((first[1], -first[0])) if second is None else _refine(held, valid, second)
     at = (first.round().long() + reach).tolist()
     return Repeats(torch.stack((first, second)), float(held[at[0], at[1]]))
 
 
-def _cheapest(cost: Tensor, lowest: Tensor, far: Tensor) -> Tensor:
-    """The shift that costs least among repeats; among all that are far enough where there is none that is near."""
+def _cheapest(cost: Tensor, lowest: Tensor, far: Tensor) -> Tensor | None:
+    """The shift that costs least among repeats; among all that are far enough where there is none that is near; None where
+    nothing overlaps enough to say."""
     reach = cost.shape[0] // 2
-    chosen = None
     for allowed, most in ((lowest, 0.6), (far, math.inf), (lowest, math.inf)):
         held = torch.where(allowed, cost, torch.full_like(cost, math.inf))
         at = int(held.argmin())
         if float(held.flatten()[at]) < most:
-            chosen = at
-            break
-    if chosen is None:
-        return torch.tensor([0.0, float(reach)]) if not bool(lowest.any()) else torch.tensor([float(reach), 0.0])
-    return torch.tensor([float(chosen // cost.shape[1] - reach), float(chosen % cost.shape[1] - reach)])
+            return torch.tensor([float(at // cost.shape[1] - reach), float(at % cost.shape[1] - reach)])
+    return None
 
 
 def _refine(held: Tensor, valid: Tensor, shift: Tensor) -> Tensor:
