@@ -133,7 +133,7 @@ def test_the_identity_code_changes_the_shape_by_millimetres() -> None:
 
 def test_grades_of_people_fill_the_scale_evenly() -> None:
     generator = torch.Generator().manual_seed(5)
-    grades = measured_grades(HEAD, HEAD.shape(torch.randn(256, IDENTITY_LENGTH, generator=generator) * 0.8))
+    grades = measured_grades(HEAD, HEAD.marks(torch.randn(256, IDENTITY_LENGTH, generator=generator) * 0.8))
     for key, value in grades.items():
         assert 0.4 < value.mean() < 0.6, key
         assert value.std() > 0.22, key

@@ -9,10 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.camera import invert_pose, project
+from core.engine.faces import Choices, draw_subjects
 from core.engine.head import Head, load_head
-from core.engine.moments import draw_moments
-from core.engine.people import draw_people
-from core.engine.shots import draw_shots, place_camera
+from core.engine.shots import place_camera
 from core.engine.stage import pose_people
 from training.textedit_framing import carry_points, find_frames
 
@@ -40,7 +39,9 @@ def choose_vertices(head: Head, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def read_places(seeds: Tensor, count: int, device: torch.device | str = "cpu") -> Tensor:
+def read_places(
+    seeds: Tensor, count: int, device: torch.device | str = "cpu", choices: Choices | None = None
+) -> Tensor:
     """Points (N, count, 3) of the engine's faces of these seeds in their portraits, on the CPU; nothing is drawn.
 
     Column and row in [-1, 1] of the portrait, and the cosine between the surface's normal and the way to the camera.
@@ -48,10 +49,9 @@ def read_places(seeds: Tensor, count: int, device: torch.device | str = "cpu") -
     head = load_head(torch.device(device))
     vertices = choose_vertices(head, count)
     rows = []
-    for part in seeds.to(device).split(32):
-        moments = draw_moments(part)
-        posed = pose_people(head, draw_people(head, part), moments)
-        placed = place_camera(draw_shots(part), posed.middle, moments.body_yaw, _SIDE)
+    for people, moments, shots in draw_subjects(seeds, device, choices, 32):
+        posed = pose_people(head, people, moments)
+        placed = place_camera(shots, posed.middle, moments.body_yaw, _SIDE)
         shown, _ = project(posed.vertices[:, vertices], invert_pose(placed.pose), placed.calibration)
         marks, _ = project(posed.vertices[:, head.landmarks], invert_pose(placed.pose), placed.calibration)
         towards = F.normalize(placed.pose[:, None, :3, 3] - posed.vertices[:, vertices], dim=-1)

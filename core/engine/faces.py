@@ -6,7 +6,7 @@ seed gives person, moment and shot, unless ``Choices`` names other seeds for som
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import torch
@@ -175,8 +175,29 @@ def _slice(choices: Choices, part: slice, count: int) -> Choices:
 
 
 def _draw_chunk(seeds: Tensor, size: int, choices: Choices) -> FaceBatch:
+    head = load_head(seeds.device)
+    people, moments, shots = _choose(head, seeds, choices)
+    posed = pose_people(head, people, moments)
+    placed = place_camera(shots, posed.middle, moments.body_yaw, size)
+    scene = build_scene(head, people, moments, posed, placed, _fine(choices, size))
+    drawn = render.draw(scene, size, choices.supersample)
+    pixels = _develop(drawn, scene, shots, size, choices.sensor)
+    return _label(seeds, (people, moments, posed), (scene, drawn), pixels, head)
+
+
+def draw_subjects(
+    seeds: Sequence[int] | Tensor, device: str | torch.device = "cpu", choices: Choices | None = None, chunk: int = 128
+) -> Iterator[tuple[People, Moments, Shots]]:
+    """Who the faces of these seeds show, when and how taken, some at a time and without drawing them."""
+    where, every = check_device(device), check_seeds(seeds)
+    for start in range(0, len(every), chunk):
+        part = slice(start, min(start + chunk, len(every)))
+        wanted = _slice(choices or Choices(), part, len(every))
+        yield _choose(load_head(where), every[part].to(where), wanted)
+
+
+def _choose(head: Head, seeds: Tensor, choices: Choices) -> tuple[People, Moments, Shots]:
     device = seeds.device
-    head = load_head(device)
 
     def seeds_of(given: Sequence[int] | Tensor | None) -> Tensor:
         return seeds if given is None else torch.as_tensor(given, dtype=torch.int64, device=device)
@@ -184,13 +205,7 @@ def _draw_chunk(seeds: Tensor, size: int, choices: Choices) -> FaceBatch:
     grades = {key: torch.as_tensor(value, device=device, dtype=torch.float32) for key, value in choices.grades.items()}
     people = draw_people(head, seeds_of(choices.person_seeds), grades)
     moments = _moments(seeds_of(choices.moment_seeds), choices, device)
-    shots = draw_shots(seeds_of(choices.shot_seeds))
-    posed = pose_people(head, people, moments)
-    placed = place_camera(shots, posed.middle, moments.body_yaw, size)
-    scene = build_scene(head, people, moments, posed, placed, _fine(choices, size))
-    drawn = render.draw(scene, size, choices.supersample)
-    pixels = _develop(drawn, scene, shots, size, choices.sensor)
-    return _label(seeds, (people, moments, posed), (scene, drawn), pixels, head)
+    return people, moments, draw_shots(seeds_of(choices.shot_seeds))
 
 
 def _fine(choices: Choices, size: int) -> bool:
@@ -272,7 +287,7 @@ def final_grades(head: Head, people: People, moments: Moments, posed: Posed) -> 
     mark = posed.upright[:, head.landmarks]
     gap = 0.25 * ((mark[:, [37, 38, 43, 44], 1] - mark[:, [41, 40, 47, 46], 1]).sum(1))
     parted = (mark[:, 62, 1] - mark[:, 66, 1]).clamp_min(0)
-    raised = skin_measurements(head, posed.upright)["brow_height"]
+    raised = skin_measurements(mark)["brow_height"]
     smile = mean("mouth_smile_left", "mouth_smile_right") - 0.6 * mean("mouth_frown_left", "mouth_frown_right")
     away = moments.turn[:, 0] + moments.body_yaw
     return set_grades(

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core.engine.attributes import INDEX
+from core.engine.changes import vary_people
 from core.engine.faces import Choices, check_size, faces
 from core.engine.head import load_head
 from core.engine.moments import draw_alone
@@ -51,6 +52,8 @@ class CacheConfig:
     pictures_each: int = 1
     """How many neighbouring seeds show one person, each in a moment and a shot of its own, and all but the first with
     another's hair, beard, glasses, hat and make-up: who somebody is does not lie in these."""
+    varied: bool = False
+    """Whether attributes are drawn anew (changes.py); the pictures of one person then differ in nothing else."""
     alone: bool = False
     """Whether each face moves one controller only, whatever its moment."""
     quick: bool = False
@@ -93,7 +96,7 @@ def fill_cache(
     folder: Path, config: CacheConfig, device: str = "cpu", report: Callable[[int, int], None] | None = None
 ) -> FacesCache:
     """Draws what is missing; ``report`` is told faces done and of how many."""
-    wanted = replace(config, engine=config.engine or engine_digest())
+    wanted = replace(config, engine=config.engine or engine_digest("changes" if config.varied else "faces"))
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, wanted)
     for start in range(0, wanted.count, SHARD_FACES):
@@ -101,7 +104,7 @@ def fill_cache(
         end = min(start + SHARD_FACES, wanted.count)
         if not path.exists():
             seeds = range(wanted.first_seed + start, wanted.first_seed + end)
-            batch = faces(seeds, device, wanted.size, _choose(list(seeds), wanted))
+            batch = faces(seeds, device, wanted.size, choose(list(seeds), wanted))
             kept = {name: getattr(batch, name).float().cpu().contiguous() for name in KEPT}
             kept["pixels"] = batch.pixels.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu().contiguous()
             kept["segmentation"] = batch.segmentation.cpu().contiguous()
@@ -114,8 +117,9 @@ def fill_cache(
     return FacesCache(folder)
 
 
-def _choose(seeds: list[int], config: CacheConfig) -> Choices | None:
-    chosen = choose_people(seeds, config.pictures_each)
+def choose(seeds: list[int], config: CacheConfig) -> Choices | None:
+    """What of the faces of a cache is not left to their own seeds."""
+    chosen = (vary_people if config.varied else choose_people)(seeds, config.pictures_each)
     if config.quick:
         chosen = replace(chosen or Choices(), supersample=QUICK_SUPERSAMPLE, fine_hair=False)
     if config.alone:

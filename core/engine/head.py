@@ -84,6 +84,7 @@ class Head:
         assert tuple(str(n) for n in held["expression_names"]) == names_of.NAMES, "the head is of other controllers"
         assert len(self.identity_names) == IDENTITY_LENGTH
         self._flat_identity = self.identity_modes.reshape(IDENTITY_LENGTH, -1)
+        self._mark_identity = self.identity_modes[:, self.landmarks].reshape(IDENTITY_LENGTH, -1)
         self._flat_expression = self.expression.reshape(len(names_of.NAMES), -1)
         self.eyes = tuple(
             torch.nonzero(self.part == self.part_names.index(f"eye_{s}"))[:, 0] for s in ("left", "right")
@@ -120,6 +121,10 @@ class Head:
     def shape(self, identity: Tensor) -> Tensor:
         """People at rest: identity codes (B, 100) to vertices (B, V, 3)."""
         return self.neutral + (identity @ self._flat_identity).reshape(len(identity), -1, 3)
+
+    def marks(self, identity: Tensor) -> Tensor:
+        """The landmarks (B, 68, 3) alone of people at rest."""
+        return self.neutral[self.landmarks] + (identity @ self._mark_identity).reshape(len(identity), -1, 3)
 
     def vertices(self, identity: Tensor, controllers: Tensor) -> Tensor:
         """Identity codes (B, 100) and controllers (B, 130, each 0..1) to vertices (B, V, 3)."""
@@ -235,9 +240,8 @@ def load_head(device: torch.device | str = "cpu") -> Head:
     return _load(ASSET, str(device))
 
 
-def skin_measurements(head: Head, rest: Tensor) -> dict[str, Tensor]:
-    """Lengths and ratios (B) of people at rest (B, V, 3) that the attributes of a face are graded by."""
-    mark = rest[:, head.landmarks]
+def skin_measurements(mark: Tensor) -> dict[str, Tensor]:
+    """Lengths and ratios (B) of people at rest by their landmarks (B, 68, 3), which the attributes of a face are graded by."""
 
     def apart(first: int, second: int) -> Tensor:
         return (mark[:, first] - mark[:, second]).norm(dim=-1)
@@ -264,14 +268,14 @@ def _measured_spread(device: str) -> dict[str, tuple[float, float]]:
     head = load_head(device)
     seeds = torch.arange(512, dtype=torch.int64, device=device)[:, None]
     codes = random.normal(seeds, torch.arange(IDENTITY_LENGTH, device=device)) * 0.8
-    measured = skin_measurements(head, head.shape(codes))
+    measured = skin_measurements(head.marks(codes))
     return {key: (float(value.mean()), float(value.std())) for key, value in measured.items()}
 
 
-def measured_grades(head: Head, rest: Tensor) -> dict[str, Tensor]:
-    """The measurements as grades 0..1 (B): where each stands among people (share of people below it)."""
+def measured_grades(head: Head, mark: Tensor) -> dict[str, Tensor]:
+    """The measurements of landmarks (B, 68, 3) as grades 0..1 (B): where each stands among people (share of people below it)."""
     spread = _measured_spread(str(head.device))
     return {
         key: 0.5 * (1 + torch.erf((value - spread[key][0]) / (spread[key][1] * math.sqrt(2.0))))
-        for key, value in skin_measurements(head, rest).items()
+        for key, value in skin_measurements(mark).items()
     }

@@ -31,7 +31,7 @@ MEASURED = (
 """Grades that are measured from the resting shape, not drawn."""
 _STEERED = {
     "eye_size": ("eye_size",), "nose_width": ("nose_width",), "nose_length": ("nose_length",), "face_width": ("face_width",),
-    "chin_length": ("chin_length",), "cheek_fullness": ("cheek_fullness",), "mouth_width": ("mouth_width",),
+    "chin_length": ("chin_length",), "cheek_fullness": ("jaw_width", "cheek_fullness"), "mouth_width": ("mouth_width",),
     "lip_fullness": ("lip_fullness_upper", "lip_fullness_lower"),
 }  # fmt: skip
 
@@ -108,7 +108,9 @@ def draw_people(head: Head, seeds: Tensor, fixed: Mapping[str, Tensor] | None = 
     if wanted:
         identity = steer(head, identity, wanted)
         rest = head.shape(identity)
-    grades.update({key: value for key, value in measured_grades(head, rest).items() if key in MEASURED})
+    grades.update(
+        {key: value for key, value in measured_grades(head, rest[:, head.landmarks]).items() if key in MEASURED}
+    )
     grey = ((age - 0.5) * 1.7 + 0.2 * draws.normal("grey")).clamp(0, 1) * draws.chance("greys", 0.75) * (age > 0.3)
     if "hair_lightness" in wishes:
         grey = torch.zeros_like(grey)
@@ -210,7 +212,7 @@ def steer(head: Head, identity: Tensor, wanted: Mapping[str, Tensor]) -> Tensor:
             places = [80 + _EXTRA.index(name) for name in _STEERED[key]]
             nudged = code.clone()
             nudged[:, places] += 0.5
-            here, there = (_score(measured_grades(head, head.shape(one))[key]) for one in (code, nudged))
+            here, there = (_score(measured_grades(head, head.marks(one))[key]) for one in (code, nudged))
             slope = ((there - here) / 0.5).clamp_min(0.05)
             step = ((_score(goal.to(code).clamp(0.03, 0.97)) - here) / slope).clamp(-2.5, 2.5)
             code[:, places] = (code[:, places] + step[:, None]).clamp(-4.0, 4.0)

@@ -18,11 +18,12 @@ from core.engine import faces as drawing
 from core.engine import random
 from core.engine.attributes import ATTRIBUTES, INDEX, KEYS
 from core.engine.controllers import NAMES
+from core.engine.faces import Choices
 from core.engine.head import IDENTITY_LENGTH, load_head
 from core.engine.light import harmonics
-from core.engine.moments import Moments, draw_moments
-from core.engine.people import MEASURED, People, draw_people
-from core.engine.shots import Shots, draw_backdrops, draw_shots
+from core.engine.moments import Moments
+from core.engine.people import MEASURED, People
+from core.engine.shots import Shots, draw_backdrops
 from core.engine.stage import pose_people
 from core.normal_scores import ENTRIES, interpolate_scores, score_grid, score_values
 
@@ -52,25 +53,21 @@ def block(name: str) -> slice:
 
 
 @torch.no_grad()
-def read_parameters(seeds: Tensor, device: torch.device | str = "cpu") -> Tensor:
+def read_parameters(seeds: Tensor, device: torch.device | str = "cpu", choices: Choices | None = None) -> Tensor:
     """Parameters (N, TRUE_WIDTH) of the engine's faces of these seeds, on the CPU; nothing is drawn but the ground."""
-    where = torch.device(device)
-    rows = [
-        _list_parameters(draw_people(load_head(where), part), draw_moments(part), draw_shots(part))
-        for part in seeds.to(where).split(128)
-    ]
+    rows = [_list_parameters(*subjects) for subjects in drawing.draw_subjects(seeds, device, choices)]
     # half precision is what a checkpoint keeps: values that faces share must stay equal to the table's
     return torch.cat(rows).float().half().float().cpu()
 
 
 @torch.no_grad()
-def read_grades(seeds: Tensor, device: torch.device | str = "cpu") -> Tensor:
+def read_grades(seeds: Tensor, device: torch.device | str = "cpu", choices: Choices | None = None) -> Tensor:
     """Grades (N, 26) of the engine's faces of these seeds, on the CPU, without drawing them."""
     head = load_head(torch.device(device))
-    rows = []
-    for part in seeds.to(device).split(128):
-        people, moments = draw_people(head, part), draw_moments(part)
-        rows.append(drawing.final_grades(head, people, moments, pose_people(head, people, moments)))
+    rows = [
+        drawing.final_grades(head, people, moments, pose_people(head, people, moments))
+        for people, moments, _ in drawing.draw_subjects(seeds, device, choices)
+    ]
     return torch.cat(rows).float().cpu()
 
 
