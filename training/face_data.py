@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.engine.faces import faces
-from core.engine.faces_cache import CacheConfig, FacesCache, choose_people, fill_cache
+from core.engine.faces_cache import CacheConfig, FacesCache, choose, fill_cache
 from core.face.align import MIRROR
 
 SIZE = 128
-TRAIN_SEED, VALIDATION_SEED = 800_000_000, 900_000_000
+TRAIN_SEED, VARIED_SEED = 800_000_000, 850_000_000
+VALIDATION_SEED, VARIED_VALIDATION_SEED = 900_000_000, 950_000_000
 VALIDATED = 512
 
 
@@ -29,41 +31,66 @@ PICTURES_EACH = 2
 class FaceData:
     """Pictures with labels. With a folder they are drawn once and kept there."""
 
-    def __init__(self, folder: Path | None, count: int, seed: int, device: str = "cpu") -> None:
-        self._count, self._seed, self._device = count, seed, device
-        self._train, self._validation = self._open(folder, "train", TRAIN_SEED, count), None
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path | None,
+        count: int,
+        seed: int,
+        device: str = "cpu",
+        varied: bool = False,
+        validated: int = VALIDATED,
+    ) -> None:
+        """``varied``: both pictures of a person are alike but for attributes drawn anew (core/engine/changes.py), and the
+        validation pictures are followed by as many of these."""
+        self._folder, self._count, self._seed, self._device = folder, count, seed, device
+        self._varied, self._validated = varied, validated
+        first = VARIED_SEED if varied else TRAIN_SEED
+        self._train = self._open(
+            "varied" if varied else "train", CacheConfig(first, count, quick=varied, varied=varied)
+        )
+        self._validation: dict[str, Tensor] | None = None
 
     def learn(self, step: int, size: int) -> dict[str, Tensor]:
         """The pictures of a step's whole batch, both of a person beside each other."""
         draw = torch.Generator().manual_seed(hash((self._seed, step, 17)) & 0x7FFFFFFF)
         who = torch.randint(self._count // PICTURES_EACH, (-(-size // PICTURES_EACH),), generator=draw)
         chosen = (who[:, None] * PICTURES_EACH + torch.arange(PICTURES_EACH)).flatten()[:size]
-        return self._take(self._train, chosen, TRAIN_SEED)
+        return self._train(chosen)
 
     def validate(self) -> dict[str, Tensor]:
         """The validation band's pictures, always the same."""
         if self._validation is None:
-            cache = self._open(self._folder, "validation", VALIDATION_SEED, VALIDATED)
-            self._validation = self._take(cache, torch.arange(VALIDATED), VALIDATION_SEED)
+            every = torch.arange(self._validated)
+            sets = [self._open("validation", CacheConfig(VALIDATION_SEED, self._validated))(every)]
+            if self._varied:
+                config = CacheConfig(VARIED_VALIDATION_SEED, self._validated, varied=True)
+                sets.append(self._open("varied-validation", config)(every))
+            self._validation = {key: torch.cat([found[key] for found in sets]) for key in LABELS}
         return self._validation
 
-    def _open(self, folder: Path | None, name: str, first: int, count: int) -> FacesCache | None:
-        if folder is None:
-            return None
-        if (folder / name / "cache.json").is_file():
-            cache = FacesCache(folder / name)
-            if len(cache) >= count and cache.config.pictures_each == PICTURES_EACH:
-                return cache
-        return fill_cache(folder / name, CacheConfig(first, count, SIZE, pictures_each=PICTURES_EACH), self._device)
+    def _open(self, name: str, config: CacheConfig) -> Callable[[Tensor], dict[str, Tensor]]:
+        """What gives faces by their place in a cache, which is drawn now where it is not there; or draws them each time."""
+        config = replace(config, size=SIZE, pictures_each=PICTURES_EACH)
+        if self._folder is None:
+            return lambda chosen: _draw(config, chosen, self._device)
+        folder = self._folder / name
+        if (folder / "cache.json").is_file():
+            there = FacesCache(folder)
+            if replace(there.config, count=config.count, engine="") == config and len(there) >= config.count:
+                return lambda chosen: _read(there, chosen)
+        made = fill_cache(folder, config, self._device)
+        return lambda chosen: _read(made, chosen)
 
-    def _take(self, cache: FacesCache | None, chosen: Tensor, first: int) -> dict[str, Tensor]:
-        if cache is not None:
-            found = cache.read(chosen, LABELS)
-            return {key: found[key].float() for key in LABELS}
-        seeds = (first + chosen).tolist()
-        batch = faces(seeds, self._device, SIZE, choose_people(seeds, PICTURES_EACH))
-        return {key: getattr(batch, key).float() for key in LABELS}
+
+def _read(cache: FacesCache, chosen: Tensor) -> dict[str, Tensor]:
+    found = cache.read(chosen, LABELS)
+    return {key: found[key].float() for key in LABELS}
+
+
+def _draw(config: CacheConfig, chosen: Tensor, device: str) -> dict[str, Tensor]:
+    seeds = (config.first_seed + chosen).tolist()
+    batch = faces(seeds, device, config.size, choose(seeds, config))
+    return {key: getattr(batch, key).float() for key in LABELS}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.engine.attributes import INDEX, KEYS
+from core.engine.attributes import ASKABLE, INDEX, KEYS
 from core.face.config import LANDMARKS, PARTS
 from core.image import Pixels, contact_sheet, to_pixels
 from training.face_data import MILD, PICTURES_EACH, Spread, carry, cut, draw_squares, spoil
@@ -99,9 +99,13 @@ class GradeSpread(nn.Module):
 
 
 class AttributeTask:
-    """Grades of framed portraits."""
+    """Grades of framed portraits. Neighbours show one person with some attributes drawn anew, and how the readings of the two
+    differ counts as much as the readings: an edit is such a difference."""
 
-    protocol = "512 framed engine faces of the validation band: 1 minus the mean correlation over 26 attributes"
+    protocol = (
+        "512 framed engine faces of the validation band and as many of which attributes were drawn anew: 1 minus the mean "
+        "correlation over attributes of what is read with what is so, and of the differences between neighbours"
+    )
     name, batch_size = "attributes", 64
 
     def __init__(self, config: ReaderConfig) -> None:
@@ -115,29 +119,43 @@ class AttributeTask:
         return prepare_portraits(found, self.config.size, draw, learning)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Squared error of the grades, each against its own spread; where the landmarks are, which most follow from."""
+        """Squared error of the grades and of their differences, each against its own spread; where the landmarks are, which
+        most follow from."""
         seen = self.network.see(batch["pictures"])
-        off = (self.network.grade(seen) - batch["grades"]).square()
+        off = self.network.grade(seen) - batch["grades"]
+        spread = self._spread.note(batch["grades"]).clamp_min(1e-3)
         return {
-            "grades": (off / self._spread.note(batch["grades"]).clamp_min(1e-3)).mean(),
+            "grades": (off.square() / spread).mean(),
+            "changes": 0.5 * (differ(off).square() / spread).mean(),
             "points": _points_error(self.aids["points"](seen), batch["points"]),
         }
 
     def measure(self, whole: dict[str, Tensor]) -> dict[str, float]:
-        """Correlation of each attribute, and how readings follow true grades: slope, and what is read at grade 0."""
+        """Correlation of each attribute among people, and of its differences between two pictures of one person; and how
+        readings follow true differences: slope, and what is read at grade 0."""
         read, true = run(self.network, whole["pictures"]), whole["grades"]
-        scores = {f"correlation_{key}": correlation(read[:, i], true[:, i]) for i, key in enumerate(KEYS)}
-        off = true - true.mean(0)
-        slope = (off * (read - read.mean(0))).mean(0) / off.square().mean(0).clamp_min(1e-9)
+        crowd = len(read) // 2
+        scores = {f"correlation_{key}": correlation(read[:crowd, i], true[:crowd, i]) for i, key in enumerate(KEYS)}
+        gone, truly = differ(read[crowd:]), differ(true[crowd:])
+        anew = [place for place, key in enumerate(KEYS) if key in ASKABLE]
+        changes = {f"change_{KEYS[i]}": correlation(gone[:, i], truly[:, i]) for i in anew}
+        slope = (gone * truly).mean(0) / truly.square().mean(0).clamp_min(1e-9)
+        slope = torch.where(truly.square().mean(0) > 0, slope, 1.0)  # what never differs is taken at its word
         rest = read.mean(0) - slope.clamp_min(LEAST_SLOPE) * true.mean(0)
         lines = {f"slope_{key}": float(slope[i]) for i, key in enumerate(KEYS)}
         lines |= {f"rest_{key}": float(rest[i]) for i, key in enumerate(KEYS)}
-        return {"validation": 1 - float(np.mean(list(scores.values()))), **scores, **lines}
+        off = [1 - float(np.mean(list(each.values()))) for each in (scores, changes)]
+        return {"validation": sum(off) / 2, "among_people": off[0], "between_two": off[1], **scores, **changes, **lines}
 
     def preview(self, whole: dict[str, Tensor]) -> Pixels:
         """Portraits in the order of the smile that is read."""
         read = run(self.network, whole["pictures"])[:, INDEX["smile"]]
         return contact_sheet(list(to_pixels(whole["pictures"][read.argsort()[:: len(read) // 16][:16]])), 8)
+
+
+def differ(values: Tensor) -> Tensor:
+    """What the second of each two neighbours (rows) has more than the first."""
+    return values[1::PICTURES_EACH] - values[0::PICTURES_EACH]
 
 
 class IdentityTask:

@@ -62,6 +62,13 @@ class Task(Protocol):
         ...
 
 
+def open_faces(request: RunSpec, varied: bool = False) -> FaceData:
+    """The faces of a request."""
+    count = int(request.options.get("count", FACES))
+    device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
+    return FaceData(Path(request.data) if request.data else None, count, request.seed, device, varied)
+
+
 class NoFaces:
     """For tasks that draw what they learn from themselves: only how many pictures a step has is told."""
 
@@ -80,7 +87,7 @@ class TaskRecipe:
 
     round_size = 10_000
 
-    def __init__(self, subject: str, request: RunSpec, task: Task, data: NoFaces | None = None) -> None:
+    def __init__(self, subject: str, request: RunSpec, task: Task, data: NoFaces | FaceData | None = None) -> None:
         self.subject, self.task, self.seed = subject, task, request.seed
         self.name, self.config, self.protocol = task.name, task.config, task.protocol
         self.published: tuple[str, ...] = (task.name,)
@@ -93,9 +100,7 @@ class TaskRecipe:
         learning = tuple(name for name, module in self.modules.items() if next(module.parameters(), None) is not None)
         self.phases: tuple[Phase, ...] = (Phase(task.name, learning, rate, **fall),)
         self.sources = {**SOURCES, **task.sources}
-        count = int(request.options.get("count", FACES))
-        device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
-        self.data = data or FaceData(Path(request.data) if request.data else None, count, request.seed, device)
+        self.data = data or open_faces(request)
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """A part of the step's pictures; random numbers are those of the whole batch, whatever its parts."""

@@ -13,7 +13,7 @@ from training.judges import SUBJECT, DistanceConfig, LooksConfig, ReaderConfig, 
 from training.looks_task import LooksTask
 from training.perceptual_task import DistanceTask
 from training.spec import RunSpec
-from training.task import NoFaces, TaskRecipe
+from training.task import NoFaces, TaskRecipe, open_faces
 
 Config = TypeVar("Config", ReaderConfig, SegmenterConfig, DistanceConfig, LooksConfig)
 GARMENT_OFFSET = 50_000
@@ -35,7 +35,9 @@ def _config(request: RunSpec, made: Config) -> Config:
 def make_attribute_recipe(request: RunSpec) -> TaskRecipe:
     """Which grades a portrait shows."""
     torch.manual_seed(request.seed)
-    return TaskRecipe(SUBJECT, request, AttributeTask(_config(request, ReaderConfig())))
+    return TaskRecipe(
+        SUBJECT, request, AttributeTask(_config(request, ReaderConfig())), open_faces(request, varied=True)
+    )
 
 
 def make_identity_recipe(request: RunSpec) -> TaskRecipe:
