@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.engine.attributes import KEYS
+from core.resnet import ResNet
 from core.textedit.config import Config
 from core.textedit.networks import bring
 from core.textedit.vocabulary import COMMA, END, LONGEST, PAD, START_CHINESE, START_ENGLISH, UNKNOWN
@@ -18,6 +19,9 @@ from core.textedit.vocabulary import COMMA, END, LONGEST, PAD, START_CHINESE, ST
 MAP_SIDE = 8
 WARMTH = 0.4
 """How far sentences drawn by lot stray from the likeliest."""
+LAYERS = 18
+FACE_BOX = (0.2, 0.24, 0.8, 0.84)
+"""Where faces are in framed portraits: left, top, right, bottom."""
 NEVER = (PAD, START_ENGLISH, START_CHINESE, UNKNOWN)
 
 
@@ -49,13 +53,33 @@ class Eye(nn.Module):
         return found.flatten(2).transpose(1, 2), x
 
 
+class CloseEye(nn.Module):
+    """Residual trunks instead: one looks at the face closely, one at the whole with half an eye."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.near, self.whole = (ResNet(LAYERS, 3, config.captioner_width) for _ in range(2))
+        self.channels, self.size = self.near.channels, config.size
+        cells = max(1, config.size // 32) ** 2 + max(1, config.size // 64) ** 2
+        self.leave = nn.Linear(self.channels * cells, config.vector_width)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """N x 3 x S x S to the map N x places x channels and x N x vector_width."""
+        pictures = bring(pictures, self.size)
+        left, top, right, bottom = (round(share * self.size) for share in FACE_BOX)
+        near = self.near(bring(pictures[:, :, top:bottom, left:right], self.size))
+        whole = self.whole(bring(pictures, max(32, self.size // 2)))
+        places = torch.cat((near.flatten(2), whole.flatten(2)), 2).transpose(1, 2)
+        return places, nn.functional.leaky_relu(self.leave(places.flatten(1)), 0.2)
+
+
 class Captioner(nn.Module):
     """h_t = LSTM(x, h_(t-1), m_(t-1)) with the word before, c_t read from the map, next word = softmax f(h_t, c_t)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         wide = config.sentence_width
-        self.eye = Eye(config)
+        self.eye = CloseEye(config) if config.eye == "resnet" else Eye(config)
         self.grade = nn.Linear(config.vector_width, len(KEYS))
         self.words = nn.Embedding(config.words, config.word_width, padding_idx=PAD)
         self.enter = nn.Linear(config.vector_width, wide)

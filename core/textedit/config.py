@@ -11,6 +11,7 @@ from core.textedit.vocabulary import load_words
 
 FUSED = ("before", "behind")
 """Where a text moves a code: before the mapping network or behind it."""
+EYES = ("plain", "resnet")
 
 
 def _small() -> stylegan2.Config:
@@ -43,6 +44,8 @@ class Config:
     """Channels of the photo encoder's first stage; 64 is VGG itself."""
     encoder_size: int = 256
     """Pixels of the side at which it looks at photos, where the generator draws as many."""
+    eye: str = "plain"
+    """How the captioner sees: ``plain`` convolutions of even stride, or a ``resnet`` that looks at the face closely too."""
     captioner_width: int = 32
     vector_width: int = 1024
     """Numbers in the captioner's x."""
@@ -56,6 +59,8 @@ class Config:
             raise ValueError(f"What is kept of the words before lies between 0 and 1, not at {self.forgetting}.")
         if self.fuse not in FUSED:
             raise ValueError(f"A text moves codes {' or '.join(FUSED)} the mapping network, not {self.fuse!r}.")
+        if self.eye not in EYES:
+            raise ValueError(f"A captioner's eye is {' or '.join(EYES)}, not {self.eye!r}.")
         if self.generator.size < 32:
             raise ValueError(f"This room draws 32 pixels a side or more, not {self.generator.size}.")
 

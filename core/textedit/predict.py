@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core import checkpoints
-from core.checkpoints import CheckpointMissing, Found
+from core.checkpoints import Card, CheckpointMissing, Found
 from core.engine.wordings import Language
 from core.face import align
 from core.face.reader import Face, FaceReader
@@ -27,7 +27,7 @@ from core.textedit.config import Config
 from core.textedit.invert import Effort
 from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_generator
 from core.textedit.requests import in_learned_words
-from core.textedit.telling import choose_sentence
+from core.textedit.telling import choose_sentence, read_doubts
 from core.textedit.vocabulary import STARTS, number_words, read_numbers, stack_texts
 
 PURPOSES = {
@@ -37,8 +37,8 @@ PURPOSES = {
     "captioner": "which describes faces",
     "speech": "which hears Chinese",
 }
-PROPOSED = 12
-"""Sentences about a face of which the best is said."""
+PROPOSED = 32
+"""Sentences about a face whose clauses the best one is made of."""
 Numbers = npt.NDArray[np.float32]
 
 
@@ -191,7 +191,12 @@ class Predictor:
     def describe(self, portrait: Pixels, language: Language = "en") -> str:
         """A sentence about a framed portrait."""
         rows, grades = self._need("captioner", "captioner").propose(to_tensor(portrait), PROPOSED, STARTS[language])
-        return choose_sentence([read_numbers(row, language) for row in rows], grades.tolist())
+        doubts = read_doubts(self._card_of_captioner().validation)
+        return choose_sentence([read_numbers(row, language) for row in rows], grades.tolist(), doubts)
+
+    def _card_of_captioner(self) -> Card:
+        """Whose captioner tells of photos."""
+        return self.cards["captioner" if "captioner" in self.cards else "editor"].card
 
     def imagine(self, seed: int, calm: float = 0.8) -> LatentCode:
         """Somebody who does not exist, from N(0, I); ``calm`` below 1 keeps to the ordinary."""
