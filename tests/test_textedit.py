@@ -43,8 +43,8 @@ from training.recipes.textedit import (
 )
 from training.spec import BadRequest, RunSpec
 from training.speech_task import distance
+from training.textedit_editor import set_goals
 from training.textedit_phrases import WORDINGS
-from training.textedit_tasks import set_goals
 
 SEEDS = torch.arange(700_000_000, 700_000_064)
 

@@ -14,15 +14,17 @@ from tiny_rooms import put_textedit_weights
 from core import checkpoints
 from core.checkpoints import Card
 from core.engine.attributes import INDEX, KEYS
+from core.engine.controllers import NAMES
 from core.textedit.caption import Captioner
-from core.textedit.codes import TRUE_WIDTH, Standard, read_grades, read_parameters
+from core.textedit.codes import DRAWN, TRUE_WIDTH, Standard, block, read_grades, read_parameters
 from core.textedit.config import FUSED, Config
 from core.textedit.networks import Fusion, TextEncoder, make_generator
 from core.textedit.predict import Predictor
 from core.textedit.vocabulary import number_words, stack_texts
 from training.recipes.textedit import make_editor_recipe
 from training.spec import BadRequest, RunSpec
-from training.textedit_entrance import Entrance, choose_fuse, reach
+from training.textedit_entrance import Entrance, choose_fuse
+from training.textedit_ways import find_ways, go
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -102,14 +104,24 @@ def test_no_text_leaves_what_enters_the_fusion_exactly_as_it_is(fuse: str) -> No
     assert torch.equal(entrance.draw(generator, entered), plain)
 
 
-def test_codes_are_carried_to_the_scores_asked_for_and_the_other_scores_stay(standard: Standard) -> None:
+def test_codes_go_the_way_the_engine_goes_and_what_is_not_asked_for_stays(standard: Standard) -> None:
+    ways = find_ways(standard, 24)
     codes = torch.randn(4, Config.tiny().generator.code_width, generator=torch.Generator().manual_seed(9))
-    change = torch.zeros(4, len(KEYS))
-    change[range(4), [INDEX[key] for key in ("hair_length", "age", "eye_size", "glasses")]] = 1.0
-    moved = reach(standard, codes, change)
-    assert torch.allclose(standard.read(moved) - standard.read(codes), change, atol=0.05)
-    assert torch.equal(moved[:, TRUE_WIDTH:], codes[:, TRUE_WIDTH:])
-    assert torch.equal(reach(standard, codes, 0 * change), codes)
+    for key in ("hair_length", "eye_size", "glasses"):
+        grown = torch.zeros(4, len(KEYS))
+        grown[:, INDEX[key]] = 1.0
+        moved = go(codes, ways, grown)
+        assert torch.equal(moved[:, TRUE_WIDTH:], codes[:, TRUE_WIDTH:])
+        gone = standard.read(moved) - standard.read(codes)
+        assert (gone[:, INDEX[key]] > 0.15).all(), (key, gone[:, INDEX[key]])
+    assert torch.equal(go(codes, ways, 0 * grown), codes)
+    glasses = ways[INDEX["glasses"]] @ standard.colour
+    own = block("grades").start + DRAWN.index("glasses")
+    assert float(glasses[own]) == pytest.approx(1.0, abs=0.4), "whoever puts glasses on wears glasses"
+    assert glasses.abs().sum() - glasses[own].abs() < 0.02, "and is else who they were"
+    assert (ways[INDEX["skin_tone"]] == 0).all()
+    jaw = ways[INDEX["mouth_open"]] @ standard.colour
+    assert int(jaw.abs().argmax()) == block("controllers").start + NAMES.index("jaw_open")
 
 
 def test_the_way_to_a_goal_is_gone_by_shares_and_what_lies_beside_it_is_told_apart() -> None:
@@ -151,7 +163,15 @@ def test_the_editor_learns_behind_the_mapping_and_says_so_on_its_card(shelf: Pat
     generator = shelf / "textedit" / "generator"
     modules = {"generator": make_generator(Config.tiny()).state_dict(), "standard": standard.state_dict()}
     checkpoints.save(generator, Card("textedit", "generator", config=asdict(Config.tiny())), modules)
-    given = {"fuse": "behind", "generator": str(generator), "batch": 4, "pictures": 1, "count": 4, "validated": 2}
+    given = {
+        "fuse": "behind",
+        "generator": str(generator),
+        "batch": 4,
+        "pictures": 1,
+        "count": 4,
+        "validated": 2,
+        "ways": 4,
+    }
     recipe = make_editor_recipe(RunSpec("textedit", "editor", "tiny", steps=4, device="cpu", options=given))
     assert recipe.config.fuse == "behind"
     terms = recipe.losses(recipe.phases[0], recipe.batch(0, 4, 0), 0)

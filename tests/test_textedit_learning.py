@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from core import checkpoints
-from core.engine.attributes import ATTRIBUTES, KEYS, Attributes
+from core.engine.attributes import ATTRIBUTES, INDEX, KEYS, Attributes
 from core.engine.faces import faces
 from core.face.config import PARTS
 from core.face.reader import Face
@@ -23,7 +23,7 @@ from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_generator
 from core.textedit.places import PlacedGenerator
 from core.textedit.predict import frame_face
-from core.textedit.telling import agreement, choose_sentence
+from core.textedit.telling import DOUBT, agreement, choose_sentence, read_doubts
 from training.spec import BadRequest, RunSpec
 from training.textedit_framing import frame_portraits
 from training.textedit_growing import choose_size, grow
@@ -43,7 +43,7 @@ def test_a_grown_generator_draws_the_same_people_larger_and_learns_with_its_new_
     )
     asked = choose_size(RunSpec("textedit", "generator", options={"size": 64}), config)
     large, fresh = make_generator(asked), Standard()
-    said = grow(large, fresh, tmp_path / "small")
+    said = grow(large, fresh, {"grow": str(tmp_path / "small")})
     assert said == "1,200 pictures at 32 px, before that 90 pictures at 8 px"
     codes = torch.randn(2, config.generator.code_width)
     before, after = small(codes, None, 1.0, "none"), large(codes, None, 1.0, "none")
@@ -54,15 +54,43 @@ def test_a_grown_generator_draws_the_same_people_larger_and_learns_with_its_new_
     assert slope.abs().max() > 0
 
 
+def test_a_generator_learns_on_at_fewer_pixels_and_takes_its_finer_blocks_back(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    large = make_generator(choose_size(RunSpec("textedit", "generator", options={"size": 64}), Config.tiny()))
+    modules = {"generator": large.state_dict(), "standard": Standard().state_dict()}
+    sizes = {}
+    for size in (64, 32):
+        shape = choose_size(RunSpec("textedit", "generator", options={"size": size}), Config.tiny())
+        sizes[size] = shape
+        if size == 64:
+            card = checkpoints.Card("textedit", "generator", config=asdict(shape))
+            checkpoints.save(tmp_path / "large", card, modules, "fp32")
+    small = make_generator(sizes[32])
+    grow(small, Standard(), {"grow": str(tmp_path / "large")})
+    for name, value in small.state_dict().items():
+        assert torch.equal(value, large.state_dict()[name]), name
+    with torch.no_grad():
+        for value in small.parameters():
+            value.add_(0.01)
+    card = checkpoints.Card("textedit", "generator", config=asdict(sizes[32]))
+    held = {"generator": small.state_dict(), "standard": Standard().state_dict()}
+    checkpoints.save(tmp_path / "small", card, held, "fp32")
+    again = make_generator(sizes[64])
+    grow(again, Standard(), {"grow": str(tmp_path / "small"), "fine": str(tmp_path / "large")})
+    coarse, whole = small.state_dict(), large.state_dict()
+    for name, value in again.state_dict().items():
+        assert torch.equal(value, coarse.get(name, whole[name])), name
+    assert len(whole) > len(coarse)
+
+
 def test_a_generator_grows_in_pixels_only(tmp_path: Path) -> None:
     config = Config.tiny()
     card = checkpoints.Card("textedit", "generator", config=asdict(config))
     modules = {"generator": make_generator(config).state_dict(), "standard": Standard().state_dict()}
     checkpoints.save(tmp_path / "start", card, modules)
-    for other in ({"size": 16}, {"channel_limit": 4, "size": 64}):
-        other_generator = PlacedGenerator(replace(config.generator, **other), config.points)
-        with pytest.raises(BadRequest, match="only in pixels"):
-            grow(other_generator, Standard(), tmp_path / "start")
+    other = PlacedGenerator(replace(config.generator, channel_limit=4, size=64), config.points)
+    with pytest.raises(BadRequest, match="only in pixels"):
+        grow(other, Standard(), {"grow": str(tmp_path / "start")})
     with pytest.raises(BadRequest, match="Option size"):
         choose_size(RunSpec("textedit", "generator", options={"size": 48}), config)
 
@@ -151,17 +179,56 @@ def test_of_several_sentences_the_one_that_agrees_with_what_is_read_is_said() ->
     plain = {one.key: 0.0 if one.kind == "presence" else 0.5 for one in ATTRIBUTES}
     read = Attributes.from_dict({**plain, "hair_length": 0.9, "glasses": 0.8, "eye_size": 0.1})
     true, false = "long hair, glasses, small eyes", "short hair, no glasses, big eyes"
-    assert agreement(true, read) > 0.8
-    assert agreement(false, read) < 0.3
-    assert agreement("glasses", read) < agreement(true, read), "what is notable wants to be said"
-    assert agreement(f"{true}, long hair", read) < agreement(true, read), "but once"
-    assert agreement(f"{true}, blorp fnord", read) < agreement(true, read)
+    sure = [0.08] * len(KEYS)
+    assert agreement(true, read, sure) > 0.8
+    assert agreement(false, read, sure) < 0.3
+    assert agreement("glasses", read, sure) < agreement(true, read, sure), "what is notable wants to be said"
+    assert agreement(f"{true}, long hair", read, sure) < agreement(true, read, sure), "but once"
+    assert agreement(f"{true}, blorp fnord", read, sure) < agreement(true, read, sure)
     grades = list(read.grades)
-    assert choose_sentence([false, true, "glasses"], grades) == true
+    assert choose_sentence([false, true, "glasses"], grades, sure) == true
     ordinary = Attributes.from_dict(plain)
-    assert agreement("a medium nose", ordinary) >= agreement("a huge nose", ordinary)
+    assert agreement("a medium nose", ordinary, sure) >= agreement("a huge nose", ordinary, sure)
     with pytest.raises(ValueError, match="26"):
         choose_sentence([true], [0.5])
+
+
+def test_a_sentence_goes_on_with_what_another_proposal_said_well() -> None:
+    plain = {one.key: 0.0 if one.kind == "presence" else 0.5 for one in ATTRIBUTES}
+    read = Attributes.from_dict({**plain, "hair_length": 0.9, "glasses": 0.8, "eye_size": 0.1})
+    sure = [0.08] * len(KEYS)
+    texts = ["a person with long hair, a huge nose", "somebody bald, glasses, blorp", "no hat, small eyes, very long hair"]
+    made = choose_sentence(texts, read.grades, sure)
+    assert made.startswith("a person with long hair, ")
+    assert set(made.split(", ")) == {"a person with long hair", "glasses", "small eyes"}
+    assert choose_sentence(["长头发，大鼻子", "光头，有眼镜"], read.grades, sure) == "长头发，有眼镜"
+    assert choose_sentence([""], read.grades, sure) == ""
+
+
+def test_of_two_things_the_one_that_is_read_surely_is_said() -> None:
+    plain = {one.key: 0.0 if one.kind == "presence" else 0.5 for one in ATTRIBUTES}
+    read = Attributes.from_dict({**plain, "eye_size": 0.85, "nose_width": 0.85})
+    texts = ["a wide nose", "big eyes"]
+    for text, badly in zip(texts, ("eye_size", "nose_width"), strict=True):
+        assert choose_sentence(texts, read.grades, [0.4 if key == badly else 0.05 for key in KEYS]) == text
+    card = {"doubt_nose_width": 0.4}
+    assert read_doubts(card)[INDEX["nose_width"]] == 0.4
+    assert read_doubts(card)[INDEX["glasses"]] == DOUBT
+
+
+def test_an_eye_of_residual_trunks_sees_the_face_closely_and_is_a_choice() -> None:
+    torch.manual_seed(3)
+    config = replace(Config.tiny(), eye="resnet")
+    captioner = Captioner(config).eval()
+    pictures = torch.rand(2, 3, 32, 32) * 2 - 1
+    places, x = captioner.see(pictures)
+    assert places.shape[0] == 2
+    assert places.shape[2] == captioner.eye.channels
+    assert x.shape == (2, config.vector_width)
+    assert len(captioner.describe(pictures)) == 2
+    assert not torch.allclose(x[0], x[1])
+    with pytest.raises(ValueError, match="plain or resnet, not 'glass'"):
+        replace(config, eye="glass")
 
 
 def test_proposed_sentences_begin_with_the_likeliest_differ_and_are_the_same_every_time() -> None:

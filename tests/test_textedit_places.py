@@ -16,7 +16,7 @@ from core.textedit.networks import make_generator
 from core.textedit.places import FROM, TO, Locator, PlacedGenerator, PlacedSynthesis
 from training.recipes.textedit import make_generator_recipe
 from training.spec import RunSpec
-from training.textedit_data import PortraitData
+from training.textedit_data import PortraitData, Wanted
 from training.textedit_framing import carry_points, find_frames
 from training.textedit_places import choose_vertices, read_places
 
@@ -134,11 +134,11 @@ def test_places_learn_from_places_alone_and_are_learned(tmp_path: Path) -> None:
 
 
 def test_kept_places_are_those_that_are_read_anew(tmp_path: Path) -> None:
-    kept = PortraitData(tmp_path, 6, 32, seed=3, points=8)
+    kept = PortraitData(tmp_path, Wanted(6, 32, points=8), seed=3)
     seeds, parameters, places = kept.undrawn(5, 4)
     assert torch.allclose(places, read_places(seeds, 8), atol=1e-6)
     assert len(parameters) == 4
-    again = PortraitData(tmp_path, 6, 32, seed=3, points=8).undrawn(5, 4)[2]
+    again = PortraitData(tmp_path, Wanted(6, 32, points=8), seed=3).undrawn(5, 4)[2]
     assert torch.equal(places, again)
     found: Tensor | None = kept.learn(0, 2).places
     assert found is not None

@@ -1,7 +1,7 @@
 """Where the editor's texts move codes: before the mapping network or behind it.
 
-Before it a code's attributes are read as the generator's own tables say. Behind it nobody says what a number means; but what
-a text asks for is known before it, and the mapping says where that lies behind: there the fused code is to come.
+Before it the engine says which way a code goes when an attribute changes (textedit_ways.py). Behind it nobody says what a
+number means; but the mapping says where that code lies behind, and there the fused code is to come.
 """
 
 from __future__ import annotations
@@ -14,16 +14,9 @@ import torch
 from torch import Tensor
 
 from core import checkpoints
-from core.textedit.codes import TRUE_WIDTH, Standard
 from core.textedit.config import FUSED, Config
 from training.spec import BadRequest, RunSpec
 
-BEHIND = (
-    "24 attributes both ways on 16 codes, behind the mapping: share of edits that went less than a third of the way, plus how "
-    "far they went beside it"
-)
-"""What is measured of an editor that moves codes there."""
-RIDGE = 1e-3
 SHORTEST = 0.002
 """Ways shorter than this share of the codes' own variance count as this long: nobody must go them exactly."""
 
@@ -40,17 +33,6 @@ def choose_fuse(request: RunSpec, config: Config) -> Config:
             "start from a captioner's checkpoint."
         )
     return replace(config, fuse=wanted)
-
-
-def reach(standard: Standard, codes: Tensor, change: Tensor) -> Tensor:
-    """The nearest codes z whose attributes' scores (N, 26) differ by ``change`` from those of ``codes``."""
-    with torch.autocast(codes.device.type, enabled=False):
-        said = standard.colour @ standard.reading.T
-        ties = said.T @ said
-        ties = ties + RIDGE * ties.diagonal().mean() * torch.eye(len(ties), device=ties.device)
-        moved = codes.float().clone()
-        moved[:, :TRUE_WIDTH] += change.float() @ torch.linalg.solve(ties, said.T)
-    return moved
 
 
 @dataclass(frozen=True)

@@ -54,22 +54,6 @@ def unlikelihood(logits: Tensor, sentences: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), sentences[:, 1:].flatten(), ignore_index=PAD)
 
 
-def wished(scores: Tensor, goal: Tensor, asked: Tensor) -> Tensor:
-    """How far asked attributes' scores (N, 26) are from their goals."""
-    return ((scores - goal).square() * asked).sum() / asked.sum().clamp_min(1.0)
-
-
-def kept(scores: Tensor, before: Tensor, asked: Tensor) -> Tensor:
-    """How far scores that nobody asked about have moved."""
-    rest = 1.0 - asked
-    return ((scores - before).square() * rest).sum() / rest.sum().clamp_min(1.0)
-
-
-def smallest(moved: Tensor, codes: Tensor) -> Tensor:
-    """How far codes were carried at all."""
-    return (moved - codes).square().sum(1).mean() / codes.shape[1]
-
-
 def size_of(network: nn.Module) -> Tensor:
     """The L2 term: mean square of a network's weights."""
     weights = [weight for weight in network.parameters() if weight.ndim > 1]

@@ -26,9 +26,10 @@ from training.recipe import Phase
 from training.speech_task import SpeechRecipe
 from training.swd import sliced_distance
 from training.task import cosine
-from training.textedit_data import FITTED, VALIDATED, PortraitData, fit_standard
+from training.textedit_data import FITTED, VALIDATED, PortraitData, Wanted, fit_standard
+from training.textedit_editor import EditorRecipe
 from training.textedit_growing import choose_size, grow
-from training.textedit_tasks import ASSETS, SOURCES, CaptionerRecipe, EditorRecipe, InverterRecipe, read_config
+from training.textedit_tasks import ASSETS, SOURCES, CaptionerRecipe, InverterRecipe, read_config
 
 if TYPE_CHECKING:
     from core.image import Pixels
@@ -82,8 +83,9 @@ class Settings:
 class GeneratorRecipe:
     """A generator that draws the faces codes stand for.
 
-    Options: ``count`` of cached faces, ``fitted``, ``size`` in pixels, ``grow``: the result of a run at fewer pixels to go on
-    from, and Settings.
+    Options: ``count`` of cached faces, ``varied``: how many there are besides with attributes drawn anew, ``fitted``,
+    ``size`` in pixels, ``grow``: a result to go on from, of these or other pixels, ``fine``: one to take finer blocks from
+    that it has not, and Settings.
     """
 
     subject, name, round_size = "textedit", "generator", 10_000
@@ -103,7 +105,7 @@ class GeneratorRecipe:
         self.generator.begin_straight()
         self.sources = dict(SOURCES)
         if "grow" in request.options:
-            self.sources["before"] = grow(self.generator, self.standard, Path(str(request.options["grow"])))
+            self.sources["before"] = grow(self.generator, self.standard, request.options)
         self.paths = nn.Module()
         self.paths.register_buffer("mean_length", torch.zeros(()))
         self.modules: dict[str, nn.Module] = {
@@ -113,14 +115,8 @@ class GeneratorRecipe:
             "paths": self.paths,
         }
         self.averaged = {"generator": self.settings.half_life}
-        self.data = PortraitData(
-            folder,
-            int(request.options.get("count", 16_384)),
-            self.config.size,
-            request.seed,
-            device,
-            self.config.points,
-        )
+        wanted = Wanted.read(request.options, self.config.size, self.config.points)
+        self.data = PortraitData(folder, wanted, request.seed, device)
         if isinstance(self.generator, PlacedGenerator) and "grow" not in request.options:
             self.generator.synthesis.locate.begin(self.data.undrawn(0, self.settings.undrawn)[2])
         self._validated = int(request.options.get("validated", VALIDATED))
