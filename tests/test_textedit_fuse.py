@@ -14,6 +14,7 @@ from tiny_rooms import put_textedit_weights
 from core import checkpoints
 from core.checkpoints import Card
 from core.engine.attributes import INDEX, KEYS
+from core.engine.changes import MOVED
 from core.engine.controllers import NAMES
 from core.textedit.caption import Captioner
 from core.textedit.codes import DRAWN, TRUE_WIDTH, Standard, block, read_grades, read_parameters
@@ -24,7 +25,7 @@ from core.textedit.vocabulary import number_words, stack_texts
 from training.recipes.textedit import make_editor_recipe
 from training.spec import BadRequest, RunSpec
 from training.textedit_entrance import Entrance, choose_fuse
-from training.textedit_ways import find_ways, go
+from training.textedit_ways import LOUDEST, find_gains, find_ways, go
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -115,13 +116,52 @@ def test_codes_go_the_way_the_engine_goes_and_what_is_not_asked_for_stays(standa
         gone = standard.read(moved) - standard.read(codes)
         assert (gone[:, INDEX[key]] > 0.15).all(), (key, gone[:, INDEX[key]])
     assert torch.equal(go(codes, ways, 0 * grown), codes)
-    glasses = ways[INDEX["glasses"]] @ standard.colour
+    glasses = ways[0, INDEX["glasses"]] @ standard.colour
     own = block("grades").start + DRAWN.index("glasses")
     assert float(glasses[own]) == pytest.approx(1.0, abs=0.4), "whoever puts glasses on wears glasses"
     assert glasses.abs().sum() - glasses[own].abs() < 0.02, "and is else who they were"
-    assert (ways[INDEX["skin_tone"]] == 0).all()
-    jaw = ways[INDEX["mouth_open"]] @ standard.colour
+    assert (ways[:, INDEX["skin_tone"]] == 0).all()
+    jaw = ways[0, INDEX["mouth_open"]] @ standard.colour
     assert int(jaw.abs().argmax()) == block("controllers").start + NAMES.index("jaw_open")
+    wider, narrower = ways[:, INDEX["eye_openness"]] @ standard.colour
+    lids, blinks = (
+        [block("controllers").start + NAMES.index(name) for name in names] for names in MOVED["eye_openness"]
+    )
+    assert wider[lids].mean() > 2 * narrower[lids].mean().abs(), "raised lids make eyes wide"
+    assert narrower[blinks].mean() < -0.7, "and blinking shuts them"
+
+
+def test_a_generator_that_draws_too_little_of_a_change_is_asked_for_more(standard: Standard) -> None:
+    """A listener that reads grades off a picture which is nothing but its code, with the volume turned down."""
+    keys = [INDEX["glasses"], INDEX["age"], INDEX["hat"]]
+
+    class Whisper(torch.nn.Module):
+        config = Config.tiny().generator
+
+        def __init__(self, volume: float) -> None:
+            super().__init__()
+            self.volume = volume
+
+        def forward(self, z: torch.Tensor, *_: object) -> torch.Tensor:
+            grades = standard.grades(z) * self.volume
+            return torch.nn.functional.pad(grades, (0, 3 * 1024 - len(KEYS))).view(-1, 3, 32, 32)
+
+    class Listener:
+        def see(self, pictures: torch.Tensor) -> tuple[None, torch.Tensor]:
+            return None, pictures.flatten(1)[:, : len(KEYS)]
+
+        def grades(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    ways, slopes = find_ways(standard, 12), torch.ones(len(KEYS))
+    loud, low, deaf = (
+        find_gains(Whisper(volume), standard, Listener(), ways, heard)  # type: ignore[arg-type]
+        for volume, heard in ((1.0, slopes), (0.5, slopes), (0.5, 0 * slopes))
+    )
+    assert (loud[0, keys] < 1.35).all()
+    assert torch.allclose(low[0, keys], (2 * loud[0, keys]).clamp(1, LOUDEST), rtol=0.2)
+    assert (low <= LOUDEST).all()
+    assert (deaf == 1).all(), "by the word of nobody nothing is asked for more"
 
 
 def test_the_way_to_a_goal_is_gone_by_shares_and_what_lies_beside_it_is_told_apart() -> None:

@@ -197,7 +197,11 @@ def test_a_sentence_goes_on_with_what_another_proposal_said_well() -> None:
     plain = {one.key: 0.0 if one.kind == "presence" else 0.5 for one in ATTRIBUTES}
     read = Attributes.from_dict({**plain, "hair_length": 0.9, "glasses": 0.8, "eye_size": 0.1})
     sure = [0.08] * len(KEYS)
-    texts = ["a person with long hair, a huge nose", "somebody bald, glasses, blorp", "no hat, small eyes, very long hair"]
+    texts = [
+        "a person with long hair, a huge nose",
+        "somebody bald, glasses, blorp",
+        "no hat, small eyes, very long hair",
+    ]
     made = choose_sentence(texts, read.grades, sure)
     assert made.startswith("a person with long hair, ")
     assert set(made.split(", ")) == {"a person with long hair", "glasses", "small eyes"}

@@ -25,7 +25,8 @@ from core.textedit.codes import Standard, read_grades, read_parameters
 from training.textedit_framing import frame_portraits
 from training.textedit_places import read_places
 
-TRAIN_SEED, VARIED_SEED, UNDRAWN_SEED, VALIDATION_SEED = 0, 300_000_000, 500_000_000, 900_000_000
+TRAIN_SEED, VARIED_SEED, UNDRAWN_SEED = 0, 300_000_000, 500_000_000
+VALIDATION_SEED, VARIED_VALIDATION_SEED = 900_000_000, 950_000_000
 FIT_SEED = 700_000_000
 """Faces that codes are made standard by; training's own band."""
 FITTED, VALIDATED = 3072, 128
@@ -89,7 +90,7 @@ class PortraitData:
             self._bands.append(self._open("varied", config))
         self._shards: dict[int, dict[str, Tensor]] = {}
         self._kept: dict[tuple[str, str, int], Tensor] = {}
-        self._validation: Portraits | None = None
+        self._validation: dict[bool, Portraits] = {}
         self._last: tuple[tuple[int, int], Portraits] | None = None
         self._undrawn = wanted.undrawn if folder is not None else 0
         if self._undrawn:
@@ -108,12 +109,14 @@ class PortraitData:
             self._last = (step, size), Portraits(**joined)
         return self._last[1]
 
-    def validate(self, count: int = VALIDATED) -> Portraits:
-        """The validation band's portraits, always the same."""
-        if self._validation is None:
-            band = self._open("validation", CacheConfig(VALIDATION_SEED, count, self._size))
-            self._validation = self._take(band, torch.arange(count))
-        return self._validation
+    def validate(self, count: int = VALIDATED, varied: bool = False) -> Portraits:
+        """The validation band's portraits, always the same; or others of it of which attributes are drawn anew."""
+        if varied not in self._validation:
+            first = VARIED_VALIDATION_SEED if varied else VALIDATION_SEED
+            name = "varied-validation" if varied else "validation"
+            band = self._open(name, CacheConfig(first, count, self._size, varied=varied))
+            self._validation[varied] = self._take(band, torch.arange(count))
+        return self._validation[varied]
 
     def _draw(self, step: int, size: int, purpose: int) -> list[tuple[_Band, Tensor]]:
         """Which faces of which band a step has."""

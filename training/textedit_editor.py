@@ -6,9 +6,12 @@ keeps seeing true captions, so that the two cannot agree on a secret code.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
+from core import checkpoints
 from core.engine.attributes import ASKABLE, INDEX
 from core.engine.parser import parse
 from core.image import Pixels, contact_sheet, to_pixels
@@ -25,7 +28,7 @@ from training.spec import RunSpec
 from training.textedit_data import VALIDATED
 from training.textedit_entrance import Entrance, choose_fuse
 from training.textedit_tasks import SOURCES, SUBJECT, load_generator, open_data, read_config, tell, write_sentences
-from training.textedit_ways import PEOPLE, find_ways, go
+from training.textedit_ways import PEOPLE, find_gains, find_ways, follow, go
 
 FORGOTTEN = 0.02
 """Share of words that are learned as unknown ones, so that a strange word beside known ones does no harm."""
@@ -38,6 +41,7 @@ class EditorRecipe:
     for example ``{"restless": 0.02}``.
     Options: ``generator``; ``fuse``: where texts move codes, ``before`` the mapping network or ``behind`` it;
     ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone, and no captioner comes of it);
+    ``listener``: a captioner's checkpoint by whose word codes go further where the generator draws too little of a change;
     ``ways``: people of whom the engine changes each attribute to find which way codes go; ``count``, ``varied``, ``batch``,
     ``rate``, ``rounds`` between two falls of the rate.
     """
@@ -77,6 +81,18 @@ class EditorRecipe:
         self.sources = dict(SOURCES)
         self.seed, self.data = request.seed, open_data(request, self.config.size)
         self._validated = int(request.options.get("validated", VALIDATED))
+        if "listener" in request.options:
+            self._ways = self._ways * self._listen(Path(str(request.options["listener"])))[:, :, None]
+
+    def _listen(self, folder: Path) -> Tensor:
+        """How much more than it is to draw the generator must be asked for, by the captioner of this folder."""
+        found = checkpoints.Found(folder, checkpoints.read_card(folder), folder)
+        listener = Captioner(Config.read(found.card.config))
+        checkpoints.fill(listener, checkpoints.load(found, ("captioner",))["captioner"], f"{folder} (captioner)")
+        listener.eval().requires_grad_(False)
+        true = self.data.validate(self._validated)
+        read = listener.grades(listener.see(true.pixels.float().cpu())[1]).float()
+        return find_gains(self.generator, self._reading, listener, self._ways, follow(read, true.grades.cpu()))
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """Codes, a text for each, what it asks of each, and true captions beside."""

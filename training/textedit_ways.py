@@ -1,10 +1,13 @@
 """Which way a code goes where one attribute of its face changes and nothing else of the person: as the engine does it.
 
 The nearest code whose grades read as wished is another thing: it is reached by a little of everything that comes along with
-the attribute in the population, and draws somebody else.
+the attribute in the population, and draws somebody else. And how far to go: a generator that has not learned enough draws
+less of a change than its code says, so it is asked for more, by what a captioner reads in its pictures.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,16 +16,25 @@ from core.engine.attributes import ASKABLE, INDEX, KEYS
 from core.engine.changes import change, choose_own
 from core.engine.faces import Choices
 from core.engine.people import Draws
+from core.textedit.caption import Captioner
 from core.textedit.codes import TRUE_WIDTH, Standard, read_grades, read_parameters
 
 PEOPLE, WAYS_SEED = 256, 710_000_000
 """People who are changed to find out; training's own band."""
+LOUDEST = 3.0
+"""However little a generator draws of a change, it is not asked for more than so many times as much."""
+HEARD, FEWEST = 48, 0.15
+"""Codes that a generator's answer is read on, and the least share of the truth that a reading must follow to count."""
+LITTLE = 0.01
+"""Mean square of changed grades under which there is nothing to hear, as when a hat is taken from people without."""
+PLAINLY = 1.5
+"""Scores by which attributes are raised and lowered to hear what is drawn of it."""
 
 
 @torch.no_grad()
 def find_ways(standard: Standard, count: int, device: str = "cpu") -> Tensor:
-    """(26, TRUE_WIDTH): how a code moves while an attribute's score grows by one, on average over ``count`` people; nothing for
-    what cannot be asked for."""
+    """(2, 26, TRUE_WIDTH): how a code moves while an attribute's score grows by one, and how while it falls (then with the
+    other sign), on average over ``count`` people; nothing for what cannot be asked for."""
     seeds = torch.arange(WAYS_SEED, WAYS_SEED + count)
     own, draws = choose_own(seeds.tolist()), Draws(seeds)
 
@@ -31,17 +43,53 @@ def find_ways(standard: Standard, count: int, device: str = "cpu") -> Tensor:
         return codes, standard.score_grades(read_grades(seeds, device, choices))
 
     before, scores = read(own)
-    ways = torch.zeros(len(KEYS), TRUE_WIDTH)
+    ways = torch.zeros(2, len(KEYS), TRUE_WIDTH)
     for key in ASKABLE:
+        place = INDEX[key]
         after, now = read(change(own, key, draws.uniform(f"way of {key}")))
-        grown = (now - scores)[:, INDEX[key]]
-        ways[INDEX[key]] = (grown @ (after - before)) / grown.square().sum().clamp_min(1e-6)
+        gone = (now - scores)[:, place]
+        for side, chosen in enumerate((gone.clamp_min(0), gone.clamp_max(0))):
+            ways[side, place] = chosen @ (after - before) / chosen.square().sum().clamp_min(1e-6)
     return ways
 
 
 def go(codes: Tensor, ways: Tensor, scores: Tensor) -> Tensor:
     """Codes (N, C) of the same faces with attributes' scores (N, 26) so much higher."""
     with torch.autocast(codes.device.type, enabled=False):
-        moved = codes.float().clone()
-        moved[:, :TRUE_WIDTH] += scores.float() @ ways
+        moved, scores = codes.float().clone(), scores.float()
+        moved[:, :TRUE_WIDTH] += scores.clamp_min(0) @ ways[0] + scores.clamp_max(0) @ ways[1]
     return moved
+
+
+@torch.no_grad()
+def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: Tensor, slopes: Tensor) -> Tensor:
+    """(2, 26), 1 or more: how many times as far codes must go until a change of grade shows as large as it was asked for.
+
+    ``slopes`` (26): how much of true changes the captioner reads.
+    """
+    draw = torch.Generator().manual_seed(11)
+    codes = torch.randn(HEARD, generator.config.code_width, generator=draw)
+
+    def read(z: Tensor) -> Tensor:
+        drawn = [generator(part, None, 1.0, "fixed").float().clamp(-1, 1) for part in z.split(16)]
+        return captioner.grades(captioner.see(torch.cat(drawn))[1]).float()
+
+    before, scores = read(codes), standard.read(codes)
+    grades, gains = standard.grades_of(scores), torch.ones(2, len(KEYS))
+    for key in ASKABLE:
+        place = INDEX[key]
+        for side, step in enumerate((PLAINLY, -PLAINLY)):
+            grown = torch.zeros_like(scores)
+            grown[:, place] = step
+            wanted = (standard.grades_of(scores + grown) - grades)[:, place]
+            shown = (read(go(codes, ways, grown)) - before)[:, place]
+            heard = float((shown * wanted).sum() / wanted.square().sum().clamp_min(1e-6))
+            if slopes[place] > FEWEST and wanted.square().mean() > LITTLE:
+                gains[side, place] = min(max(float(slopes[place]) / max(heard, 1e-6), 1.0), LOUDEST)
+    return gains
+
+
+def follow(read: Tensor, true: Tensor) -> Tensor:
+    """(26) how much readings (N, 26) grow while the truth grows by one."""
+    off = true - true.mean(0)
+    return (off * (read - read.mean(0))).mean(0) / off.square().mean(0).clamp_min(1e-9)
