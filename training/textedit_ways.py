@@ -21,7 +21,7 @@ from core.textedit.codes import TRUE_WIDTH, Standard, read_grades, read_paramete
 
 PEOPLE, WAYS_SEED = 256, 710_000_000
 """People who are changed to find out; training's own band."""
-LOUDEST = 3.0
+LOUDEST = 4.0
 """However little a generator draws of a change, it is not asked for more than so many times as much."""
 HEARD, FEWEST = 48, 0.15
 """Codes that a generator's answer is read on, and the least share of the truth that a reading must follow to count."""
@@ -65,7 +65,8 @@ def go(codes: Tensor, ways: Tensor, scores: Tensor) -> Tensor:
 def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: Tensor, slopes: Tensor) -> Tensor:
     """(2, 26), 1 or more: how many times as far codes must go until a change of grade shows as large as it was asked for.
 
-    ``slopes`` (26): how much of true changes the captioner reads.
+    ``slopes`` (26): how much of true changes the captioner reads. What it does not read is asked for as loudly as the rest
+    is on the median.
     """
     draw = torch.Generator().manual_seed(11)
     codes = torch.randn(HEARD, generator.config.code_width, generator=draw)
@@ -75,7 +76,7 @@ def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: T
         return captioner.grades(captioner.see(torch.cat(drawn))[1]).float()
 
     before, scores = read(codes), standard.read(codes)
-    grades, gains = standard.grades_of(scores), torch.ones(2, len(KEYS))
+    grades, gains = standard.grades_of(scores), torch.full((2, len(KEYS)), torch.nan)
     for key in ASKABLE:
         place = INDEX[key]
         for side, step in enumerate((PLAINLY, -PLAINLY)):
@@ -86,7 +87,8 @@ def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: T
             heard = float((shown * wanted).sum() / wanted.square().sum().clamp_min(1e-6))
             if slopes[place] > FEWEST and wanted.square().mean() > LITTLE:
                 gains[side, place] = min(max(float(slopes[place]) / max(heard, 1e-6), 1.0), LOUDEST)
-    return gains
+    usual = gains.nanmedian() if not gains.isnan().all() else gains.new_ones(())
+    return torch.where(gains.isnan(), usual, gains)
 
 
 def follow(read: Tensor, true: Tensor) -> Tensor:

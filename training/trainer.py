@@ -85,7 +85,8 @@ class Trainer:
             self._restore_optimiser(optimiser, _under(tensors, f"optimisers/{name}/"))
         self.step = numbers["step"]
         self.micro_batch = numbers["micro_batch"]
-        self.best = numbers["best"]
+        if numbers.get("protocol", self.recipe.protocol) == self.recipe.protocol:
+            self.best = numbers["best"]  # what was measured otherwise cannot be compared
         self.parent_validation = numbers["parent_validation"]
         self.recent = {key: deque(values, RECENT_STEPS) for key, values in numbers["recent"].items()}
         if numbers["parent"] is not None:
@@ -254,6 +255,7 @@ class Trainer:
             {
                 "micro_batch": self.micro_batch,
                 "best": self.best,
+                "protocol": self.recipe.protocol,
                 "parent_validation": self.parent_validation,
                 "parent": self.parent.to_json() if self.parent is not None else None,
                 "recent": {name: list(values) for name, values in self.recent.items()},
