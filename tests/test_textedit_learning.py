@@ -17,7 +17,7 @@ from core.face.config import PARTS
 from core.face.reader import Face
 from core.image import to_pixels
 from core.textedit.caption import Captioner
-from core.textedit.codes import TRUE_WIDTH, Standard, calm_codes, read_grades, read_parameters
+from core.textedit.codes import TRUE_WIDTH, Standard, calm_codes, full_length, read_grades, read_parameters
 from core.textedit.config import Config
 from core.textedit.losses import favour_people, picture_terms
 from core.textedit.networks import make_generator
@@ -207,6 +207,16 @@ def test_a_sentence_goes_on_with_what_another_proposal_said_well() -> None:
     assert set(made.split(", ")) == {"a person with long hair", "glasses", "small eyes"}
     assert choose_sentence(["长头发，大鼻子", "光头，有眼镜"], read.grades, sure) == "长头发，有眼镜"
     assert choose_sentence([""], read.grades, sure) == ""
+
+
+def test_a_code_of_full_length_draws_the_same_face_and_is_moved_as_far_as_others() -> None:
+    torch.manual_seed(4)
+    generator = make_generator(Config.tiny()).eval()
+    short = 0.3 * torch.randn(2, Config.tiny().generator.code_width)
+    full = full_length(short)
+    assert full.square().mean(1).tolist() == pytest.approx([1.0, 1.0])
+    with torch.no_grad():
+        assert torch.allclose(generator(short, None, 1.0, "none"), generator(full, None, 1.0, "none"), atol=1e-4)
 
 
 def test_of_two_things_the_one_that_is_read_surely_is_said() -> None:

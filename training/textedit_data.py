@@ -6,7 +6,7 @@ GPU where there is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,16 @@ class Portraits:
     """N x 1 x H x W uint8, place in PARTS."""
     places: Tensor | None = None
     """N x P x 3, where points of the head are (textedit_places.py)."""
+
+
+def _join(parts: Sequence[Portraits]) -> Portraits:
+    """All of these."""
+
+    def together(name: str) -> Any:
+        found = [getattr(part, name) for part in parts]
+        return None if found[0] is None else torch.cat(found)
+
+    return Portraits(**{entry.name: together(entry.name) for entry in fields(Portraits)})
 
 
 @dataclass(frozen=True)
@@ -101,12 +111,7 @@ class PortraitData:
         """The portraits of a step's whole batch; all phases of a step see the same."""
         if self._last is None or self._last[0] != (step, size):
             parts = [self._take(band, chosen) for band, chosen in self._draw(step, size, 53)]
-            joined = {
-                entry.name: None if getattr(parts[0], entry.name) is None
-                else torch.cat([getattr(part, entry.name) for part in parts])
-                for entry in fields(Portraits)
-            }  # fmt: skip
-            self._last = (step, size), Portraits(**joined)
+            self._last = (step, size), _join(parts)
         return self._last[1]
 
     def validate(self, count: int = VALIDATED, varied: bool = False) -> Portraits:

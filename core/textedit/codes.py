@@ -237,6 +237,12 @@ def calm_codes(codes: Tensor, calm: float) -> Tensor:
     return torch.cat((true, free * (left / free.square().sum(1).clamp_min(1e-9)).sqrt()[:, None]), 1)
 
 
+def full_length(codes: Tensor) -> Tensor:
+    """Codes (N, C) as long as draws from N(0, I) are on average. The mapping network brings every code to one length, so these
+    draw the same faces; but what is added to a short code counts for more."""
+    return codes * (codes.shape[1] / codes.square().sum(1, keepdim=True).clamp_min(1e-9)).sqrt()
+
+
 def normality(codes: Tensor) -> dict[str, float]:
     """How far codes (N, C) are from standard normal: largest mean, worst variance, root mean square correlation."""
     centred = codes - codes.mean(0)

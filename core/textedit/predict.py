@@ -22,7 +22,7 @@ from core.image import Pixels, check_pixels, to_pixels, to_tensor
 from core.perceptual import load_distance
 from core.textedit import invert
 from core.textedit.caption import Captioner
-from core.textedit.codes import calm_codes
+from core.textedit.codes import calm_codes, full_length
 from core.textedit.config import Config
 from core.textedit.invert import Effort
 from core.textedit.networks import Fusion, PhotoEncoder, TextEncoder, make_generator
@@ -161,7 +161,7 @@ class Predictor:
             first = torch.from_numpy(start.code)[None]
             first = first if start.own is None else (first, torch.from_numpy(start.own)[None])
         found = invert.refine(self._modules["generator"], picture, first, effort, self._modules.get("distance"), report)
-        return LatentCode(_numbers(found.code), _numbers(found.own), difference=found.difference)
+        return LatentCode(_numbers(full_length(found.code)), _numbers(found.own), difference=found.difference)
 
     @torch.no_grad()
     def steer(self, code: LatentCode, text: str, strength: float = 1.0) -> LatentCode:
