@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from core.engine.attributes import ASKABLE, INDEX
@@ -131,3 +132,21 @@ def test_every_measured_grade_follows_its_wish_by_a_shape_that_people_have() -> 
         assert (people.identity - plain.identity).abs().amax(1).mean() < 2.5, (
             f"{key}: nobody is bent out of shape for it"
         )
+
+
+def test_people_who_are_not_drawn_teach_places_and_every_other_lot_is_varied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.textedit_data.SHARD_FACES", 2)
+    data = PortraitData(tmp_path, Wanted(2, 32, points=8, undrawn=3), seed=5)
+    seeds, parameters, places = data.undrawn(0, 12)
+    lots = (seeds - 500_000_000) // 2
+    assert set(lots.tolist()) == {0, 1}
+    for lot, varied in ((0, False), (1, True)):
+        chosen = seeds[lots == lot]
+        choices = vary_people(chosen.tolist()) if varied else None
+        assert torch.allclose(parameters[lots == lot], read_parameters(chosen, choices=choices), atol=1e-6)
+        assert torch.allclose(places[lots == lot], read_places(chosen, 8, choices=choices), atol=1e-5)
+    assert not list((tmp_path / "undrawn").glob("faces-*")), "nothing of them was drawn"
+    again = PortraitData(tmp_path, Wanted(2, 32, points=8, undrawn=3), seed=5).undrawn(0, 12)
+    assert torch.equal(again[1], parameters)

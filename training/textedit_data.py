@@ -166,7 +166,7 @@ class PortraitData:
         assert self._points
         if self._undrawn:
             draw = torch.Generator().manual_seed(hash((self._seed, step, 59)) & 0x7FFFFFFF)
-            chosen = torch.randint(self._undrawn // SHARD_FACES * SHARD_FACES, (count,), generator=draw).tolist()
+            chosen = torch.randint(self._undrawn, (count,), generator=draw).tolist()
             rows = [(self._further(place - place % SHARD_FACES), place % SHARD_FACES) for place in chosen]
             seeds, parameters, places = (
                 torch.stack([shard[name][row] for shard, row in rows]) for name in ("seeds", "parameters", "places")

@@ -6,6 +6,7 @@ keeps seeing true captions, so that the two cannot agree on a secret code.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -27,7 +28,16 @@ from training.settling import Settling
 from training.spec import RunSpec
 from training.textedit_data import VALIDATED
 from training.textedit_entrance import Entrance, choose_fuse
-from training.textedit_tasks import SOURCES, SUBJECT, load_generator, open_data, read_config, tell, write_sentences
+from training.textedit_tasks import (
+    ASSETS,
+    SOURCES,
+    SUBJECT,
+    load_generator,
+    open_data,
+    read_config,
+    tell,
+    write_sentences,
+)
 from training.textedit_ways import PEOPLE, find_gains, find_ways, follow, go
 
 FORGOTTEN = 0.02
@@ -41,7 +51,8 @@ class EditorRecipe:
     for example ``{"restless": 0.02}``.
     Options: ``generator``; ``fuse``: where texts move codes, ``before`` the mapping network or ``behind`` it;
     ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone, and no captioner comes of it);
-    ``listener``: a captioner's checkpoint by whose word codes go further where the generator draws too little of a change;
+    ``listener``: a captioner's checkpoint by whose word codes go further where the generator draws too little of a change
+    (the one that ships; ``tiny`` has none);
     ``ways``: people of whom the engine changes each attribute to find which way codes go; ``count``, ``varied``, ``batch``,
     ``rate``, ``rounds`` between two falls of the rate.
     """
@@ -81,14 +92,14 @@ class EditorRecipe:
         self.sources = dict(SOURCES)
         self.seed, self.data = request.seed, open_data(request, self.config.size)
         self._validated = int(request.options.get("validated", VALIDATED))
-        if "listener" in request.options:
-            self._ways = self._ways * self._listen(Path(str(request.options["listener"])))[:, :, None]
+        listener = _find_listener(request)
+        if listener is not None:
+            self._ways = self._ways * self._listen(listener)[:, :, None]
 
-    def _listen(self, folder: Path) -> Tensor:
-        """How much more than it is to draw the generator must be asked for, by the captioner of this folder."""
-        found = checkpoints.Found(folder, checkpoints.read_card(folder), folder)
+    def _listen(self, found: checkpoints.Found) -> Tensor:
+        """How much more than it is to draw the generator must be asked for, by the word of this captioner."""
         listener = Captioner(Config.read(found.card.config))
-        checkpoints.fill(listener, checkpoints.load(found, ("captioner",))["captioner"], f"{folder} (captioner)")
+        checkpoints.fill(listener, checkpoints.load(found, ("captioner",))["captioner"], f"{found.folder} (captioner)")
         listener.eval().requires_grad_(False)
         true = self.data.validate(self._validated)
         read = listener.grades(listener.see(true.pixels.float().cpu())[1]).float()
@@ -190,6 +201,17 @@ class EditorRecipe:
             rows.append(self._move(rows[0], asked))
         drawn = [self.entrance.draw(self.generator, row).float().cpu().clamp(-1, 1) for row in rows]
         return contact_sheet([picture for row in drawn for picture in to_pixels(row)], len(codes))
+
+
+def _find_listener(request: RunSpec) -> checkpoints.Found | None:
+    if "listener" in request.options:
+        folder = Path(str(request.options["listener"]))
+        return checkpoints.Found(folder, checkpoints.read_card(folder), folder)
+    if request.preset == "tiny":
+        return None
+    with contextlib.suppress(checkpoints.CheckpointMissing):
+        return checkpoints.find(SUBJECT, "captioner", [ASSETS])
+    return None
 
 
 def set_goals(standard: Standard, codes: Tensor, requests: list[Request]) -> tuple[Tensor, Tensor, Tensor]:

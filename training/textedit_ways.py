@@ -19,7 +19,7 @@ from core.engine.people import Draws
 from core.textedit.caption import Captioner
 from core.textedit.codes import TRUE_WIDTH, Standard, read_grades, read_parameters
 
-PEOPLE, WAYS_SEED = 256, 710_000_000
+PEOPLE, WAYS_SEED = 128, 710_000_000
 """People who are changed to find out; training's own band."""
 LOUDEST = 4.0
 """However little a generator draws of a change, it is not asked for more than so many times as much."""
