@@ -76,9 +76,9 @@ def _start_as_identity(last: ConvNorm) -> None:
 
 
 class ResNet(nn.Module):
-    """The trunk without its classifier: pictures to features at 1/32 of their size."""
+    """The trunk without its classifier: pictures to features at 1/32 of their size, or at 1/16 without its pooling."""
 
-    def __init__(self, depth: int, inputs: int = 3, width: int = 64) -> None:
+    def __init__(self, depth: int, inputs: int = 3, width: int = 64, pooled: bool = True) -> None:
         super().__init__()
         if depth not in BLOCKS:
             raise ValueError(f"A residual trunk has {', '.join(map(str, BLOCKS))} layers, not {depth}.")
@@ -92,15 +92,16 @@ class ResNet(nn.Module):
                 channels = width * 2**index * kind.growth
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
-        self.channels = channels
+        self.channels, self.pooled = channels, pooled
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """N x inputs x H x W in [-1, 1] to N x channels x H/32 x W/32."""
+        """N x inputs x H x W in [-1, 1] to N x channels x H/32 x W/32 (not pooled: /16)."""
         return self.pyramid(pictures)[-1]
 
     def pyramid(self, pictures: Tensor) -> list[Tensor]:
-        """Features at 1/4, 1/8, 1/16 and 1/32 of the pictures' size."""
-        x = F.max_pool2d(F.relu(self.stem(pictures)), 3, 2, 1)
+        """Features at 1/4, 1/8, 1/16 and 1/32 of the pictures' size; at twice that where nothing is pooled."""
+        x = F.relu(self.stem(pictures))
+        x = F.max_pool2d(x, 3, 2, 1) if self.pooled else x
         features = []
         for stage in self.stages:
             x = stage(x)

@@ -27,15 +27,17 @@ class Models:
     """The predictors in memory. A predictor holds weights only, never anything of a visitor."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._slots: OrderedDict[tuple[str, str, tuple[Path, ...]], _Slot] = OrderedDict()
+        self._slots: OrderedDict[tuple[str, str, tuple[Path, ...], str], _Slot] = OrderedDict()
         self._lock = threading.RLock()
         self._kept = kept
         self.trouble: dict[tuple[str, str], str] = {}
         """Subject and name -> why the newest weights could not be taken; the ones before stay in service."""
 
-    def get(self, subject: str, name: str, roots: tuple[Path, ...], make: Callable[[Found], T]) -> T:
-        """The predictor of the weights in service for these roots."""
-        key = (subject, name, roots)
+    def get(
+        self, subject: str, name: str, roots: tuple[Path, ...], make: Callable[[Found], T], manner: str = ""
+    ) -> T:
+        """The predictor of the weights in service for these roots; of weights that are used in several manners, this one's."""
+        key = (subject, name, roots, manner)
         with self._lock:
             slot = self._slots.get(key)
             try:

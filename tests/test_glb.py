@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import json
@@ -196,8 +197,9 @@ def test_three_js_shows_the_character_and_three_controllers_move_it_each_elsewhe
     def shot(page: Any, name: str) -> np.ndarray:
         shots = Path(os.environ.get("LIKENESS_SCREENSHOTS") or tmp_path)
         path = shots / f"rig-{written[0]}-{name}.png"
-        page.evaluate("window.rig.draw()")
-        page.locator("#rig").screenshot(path=str(path))
+        # what the browser last put on the screen may be a frame old: the canvas itself is asked, in the breath it is drawn in
+        picture = page.evaluate("(() => { rig.draw(); return rig.renderer.domElement.toDataURL('image/png'); })()")
+        path.write_bytes(base64.b64decode(picture.split(",", maxsplit=1)[1]))
         return np.asarray(Image.open(path).convert("RGB"), dtype=np.float32)
 
     with served(written[1]) as address, browser_page(viewport={"width": 480, "height": 480}) as (page, outside):

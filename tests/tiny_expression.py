@@ -10,15 +10,16 @@ import torch
 
 from core import checkpoints
 from core.engine.faces import Choices, faces
-from core.expression.config import ConverterConfig, RegressorConfig
+from core.expression.close import CloseReader
+from core.expression.config import ConverterConfig, ReaderConfig, RegressorConfig
 from core.expression.networks import Regressor, make_converter
 from core.image import Pixels, to_pixels
 
 CHARACTERS = ("juno", "fen")
 
 
-def put_weights(home: Path) -> None:
-    """Converter and regressors that know nothing, as if this studio had trained them."""
+def put_weights(home: Path, reader: bool = True) -> None:
+    """Converter, regressors and, if wanted, a reader of photos that know nothing, as if this studio had trained them."""
     torch.manual_seed(3)
     converter = make_converter(ConverterConfig.tiny())
     modules = {name: module.state_dict() for name, module in converter.items()}
@@ -29,6 +30,10 @@ def put_weights(home: Path) -> None:
         card = checkpoints.Card("expression", f"regressor_{name}", config=asdict(shape))
         whole = {"regressor": Regressor(shape).state_dict()}
         checkpoints.save(home / "weights" / "expression" / f"regressor_{name}", card, whole)
+    if reader:
+        card = checkpoints.Card("expression", "reader", config=asdict(ReaderConfig.tiny()))
+        close = {"reader": CloseReader(ReaderConfig.tiny()).state_dict()}
+        checkpoints.save(home / "weights" / "expression" / "reader", card, close)
 
 
 def draw_person(seed: int = 900_100_017, size: int = 192) -> Pixels:

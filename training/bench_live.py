@@ -12,7 +12,8 @@ import torch
 
 from core import checkpoints
 from core.engine.faces import faces
-from core.expression.predict import Predictor, load_transfer
+from core.expression.config import ReaderConfig
+from core.expression.predict import Predictor, cut_patches, has_reader, load_reader, load_transfer
 from core.face.reader import FaceReader
 from core.image import Pixels, to_pixels
 
@@ -52,7 +53,12 @@ def rate_live(roots: Sequence[Path], character: str = "juno") -> dict[str, float
         whole = median_milliseconds(lambda: predictor.read(frame, character, face))
         transfer = median_milliseconds(lambda: predictor.read_face(frame, character, face))
         features = network.encoder(picture)
-        return {
+        close: dict[str, float] = {}
+        if face is not None and has_reader(roots):
+            reading, found = load_reader(roots)
+            patches = cut_patches(frame, face, ReaderConfig(**found.card.config))
+            close["live_read_ms"] = median_milliseconds(lambda: reading(*patches))
+        return close | {
             "live_fps": 1000 / whole,
             "live_find_ms": median_milliseconds(lambda: reader.find_one(frame), 15),
             "live_follow_ms": median_milliseconds(lambda: reader.follow(frame, face)),

@@ -8,7 +8,7 @@ costume of theirs is even, and drawing them again would cost more than it teache
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -62,6 +62,8 @@ class ExpressionData:
         self._counts = counts
         self.first = TRAIN_SEED
         """Seed of the first face: a run that goes on learns more from people it has not met."""
+        self.close = False
+        """Whether faces fill their pictures, for those who look at parts of them from near by."""
         self._virtual: dict[tuple[str, int, int], Tensor] = {}
 
     @functools.cached_property
@@ -70,7 +72,12 @@ class ExpressionData:
         return (
             []
             if folder is None
-            else [_open(folder, name, self.first, self._counts[i]) for i, name in enumerate(_NAMES)]
+            else [_open(folder, name, self._config(name, self._counts[i])) for i, name in enumerate(_NAMES)]
+        )
+
+    def _config(self, name: str, count: int) -> CacheConfig:
+        return CacheConfig(
+            self.first, count, PHOTO_SIZE, alone=name == "alone", quick=True, close=self.close, maps=not self.close
         )
 
     def pairs(self, step: int, count: int, mirror: bool = True) -> Pairs:
@@ -109,10 +116,10 @@ class ExpressionData:
         moved = _held_back()
         return moved, draw_virtual(name, moved, self._size)
 
-    def validate_people(self) -> dict[str, Tensor]:
-        """Whole pictures of the validation band with ``LABELS``."""
+    def validate_people(self, size: int = PHOTO_SIZE) -> dict[str, Tensor]:
+        """Whole pictures of the validation band with ``LABELS``, framed and drawn as any."""
         seeds = torch.arange(VALIDATION_SEED, VALIDATION_SEED + VALIDATED)
-        return _labels(faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=_held_back())))
+        return _labels(faces(seeds, self._device, size, Choices(controllers=_held_back())))
 
     def validate(self) -> tuple[Pairs, dict[str, Tensor]]:
         """People of the validation band, and what each character looks like when it does what they do."""
@@ -145,7 +152,7 @@ class ExpressionData:
         if self._folder is None:
             moved = self._moments_of(index, index >= self._counts[0])
             seeds = self.first + index
-            return _labels(faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved)))
+            return _labels(faces(seeds, self._device, PHOTO_SIZE, Choices(controllers=moved, close=self.close)))
         every, found = self._counts[0], dict[str, Tensor]()
         for which, cache in enumerate(self._caches):
             mine = (index >= every) == bool(which)
@@ -209,12 +216,12 @@ def _held_back() -> Tensor:
     return torch.where((seeds % 3 == 2)[:, None], draw_alone(seeds), draw_moments(seeds).controllers)
 
 
-def _open(folder: Path, name: str, first: int, count: int) -> FacesCache:
+def _open(folder: Path, name: str, wanted: CacheConfig) -> FacesCache:
     if (folder / name / "cache.json").is_file():
         cache = FacesCache(folder / name)
-        if len(cache) >= count and cache.config.alone == (name == "alone") and cache.config.first_seed == first:
+        if len(cache) >= wanted.count and replace(cache.config, count=wanted.count, engine="") == wanted:
             return cache
-    return fill_cache(folder / name, CacheConfig(first, count, PHOTO_SIZE, alone=name == "alone", quick=True))
+    return fill_cache(folder / name, wanted)
 
 
 def draw_virtual(name: str, controllers: Tensor, size: int, device: str = "cpu") -> Tensor:

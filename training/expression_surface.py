@@ -70,22 +70,33 @@ class Surfaces:
     """N x K x 2: how far the expression moved each, in the same unit."""
 
 
-class SurfaceData:
-    """Crops of engine people with dense points, by step."""
+class Seen:
+    """``on_screen`` of faces by their place in the data, worked out once each."""
 
-    def __init__(self, data: ExpressionData, size: int, room: float) -> None:
-        self._data, self._size, self._room = data, size, room
+    def __init__(self) -> None:
         self._known: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def take(self, step: int, count: int) -> Surfaces:
-        """A step's faces, every second one mirrored, a little spoilt."""
-        found, index, draw = self._data.people(step, count)
+    def of(self, found: dict[str, Tensor], index: Tensor) -> tuple[Tensor, Tensor]:
+        """Points of these faces N x K x 2 as they are, and at rest."""
         new = [place for place, number in enumerate(index.tolist()) if number not in self._known]
         if new:
             moved, rest = on_screen({key: value[new] for key, value in found.items() if key != "pixels"})
             self._known.update(zip(index[new].tolist(), zip(moved, rest, strict=True), strict=True))
         moved, rest = (torch.stack(rows) for rows in zip(*(self._known[n] for n in index.tolist()), strict=True))
-        return self._cut(found, (moved, rest), torch.arange(count) % 2 == 1, draw, learning=True)
+        return moved, rest
+
+
+class SurfaceData:
+    """Crops of engine people with dense points, by step."""
+
+    def __init__(self, data: ExpressionData, size: int, room: float) -> None:
+        self._data, self._size, self._room = data, size, room
+        self._seen = Seen()
+
+    def take(self, step: int, count: int) -> Surfaces:
+        """A step's faces, every second one mirrored, a little spoilt."""
+        found, index, draw = self._data.people(step, count)
+        return self._cut(found, self._seen.of(found, index), torch.arange(count) % 2 == 1, draw, learning=True)
 
     def validate(self) -> Surfaces:
         """The validation band, unspoilt."""
@@ -107,12 +118,12 @@ class SurfaceData:
         photos = cut(found["pixels"], squares, self._size, mirrored)
         if learning:
             photos = spoil(photos, draw, cover=COVERED, amount=SPOILT)
-        points, rest = (_into_crop(places_, squares, mirrored) for places_ in where)
+        points, rest = (into_crop(places_, squares, mirrored) for places_ in where)
         moved = torch.where(mirrored[:, None], moved[:, list(MIRROR)], moved)
         return Surfaces(photos, moved, points, points - rest)
 
 
-def _into_crop(points: Tensor, squares: Tensor, mirrored: Tensor) -> Tensor:
+def into_crop(points: Tensor, squares: Tensor, mirrored: Tensor) -> Tensor:
     """Pixels of the picture to [-1, 1] of crops, mirrored ones with left and right exchanged."""
     cosine, sine = squares[:, 3].cos()[:, None], squares[:, 3].sin()[:, None]
     across, down = (points - squares[:, None, :2]).unbind(2)

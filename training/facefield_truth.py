@@ -23,7 +23,7 @@ from core.engine.people import draw_people
 from core.engine.sensor import develop
 from core.engine.shots import Placed, draw_backdrops, draw_shots, place_camera
 from core.engine.skin import base_colour
-from core.engine.stage import build_scene, pose_people
+from core.engine.stage import FULL, build_scene, pose_people
 from core.facefield.camera import ANCHOR
 from core.image import Pixels, to_pixels
 from training.facefield_encoder import FACE_FROM_METRES
@@ -81,7 +81,7 @@ def _draw_swung(seed: int, yaw_degrees: float, size: int) -> tuple[Pixels, npt.N
     pose = placed.pose.clone()
     pose[:, :3, :3] = about @ placed.pose[:, :3, :3]
     pose[:, :3, 3] = (about @ (placed.pose[:, :3, 3] - posed.middle)[..., None])[..., 0] + posed.middle
-    scene = build_scene(head, people, moments, posed, Placed(pose, placed.calibration, placed.light), True)
+    scene = build_scene(head, people, moments, posed, Placed(pose, placed.calibration, placed.light), FULL)
     drawn = render.draw(scene, size, 1.5)
     full = drawn.colour + draw_backdrops(shots, drawn.coverage.shape[-1]) * (1 - drawn.coverage[:, None])
     small = F.interpolate(full.clamp(0, 6), (size, size), mode="bilinear", antialias=True, align_corners=False)

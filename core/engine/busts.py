@@ -20,7 +20,7 @@ from core.engine.portrayal import Camera
 from core.engine.poses import Posed
 from core.engine.render import CLOTH, SEGMENTS, Scene
 from core.engine.shots import Placed
-from core.engine.stage import build_scene, pose_people
+from core.engine.stage import THIN, build_scene, pose_people
 from core.engine.strands import Growth
 
 _CUT_METRES = -0.120
@@ -47,7 +47,7 @@ def set_heads(people: People, posed: Posed, light: Light, seeds: Tensor) -> Bust
     moments = replace(moments, turn=moments.turn * _CALM, body_yaw=torch.zeros_like(moments.body_yaw))
     eye = torch.eye(4, device=device).expand(len(seeds), 4, 4)
     placed = Placed(eye, eye[:, :3, :3], light)
-    scene = build_scene(head, people, moments, pose_people(head, people, moments), placed, fine_hair=False)
+    scene = build_scene(head, people, moments, pose_people(head, people, moments), placed, THIN)
     turn, origin = _frame(posed)
     size = posed.bodies.head_scale[:, None, None]
     keep = _kept(head, len(scene.triangles))

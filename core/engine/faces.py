@@ -25,7 +25,7 @@ from core.engine.render import Drawn, Scene
 from core.engine.sensor import develop
 from core.engine.shots import Shots, draw_shots, place_camera
 from core.engine.skin import base_colour
-from core.engine.stage import Posed, build_scene, pose_people
+from core.engine.stage import FULL, SPARSE, THIN, Posed, build_scene, pose_people
 
 SMALLEST, LARGEST = 32, 1024
 LAST_SEED = 2**40
@@ -56,6 +56,8 @@ class Choices:
     supersample: float = 1.5
     fine_hair: bool | None = None
     """Whether hair has the strands of a large picture; None: where the picture is large."""
+    close: bool = False
+    """Whether faces fill their pictures, wherever the shots' own framing would have them; hair then has few strands."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def _draw_chunk(seeds: Tensor, size: int, choices: Choices) -> FaceBatch:
     people, moments, shots = _choose(head, seeds, choices)
     posed = pose_people(head, people, moments)
     placed = place_camera(shots, posed.middle, moments.body_yaw, size)
-    scene = build_scene(head, people, moments, posed, placed, _fine(choices, size))
+    scene = build_scene(head, people, moments, posed, placed, _strands(choices, size))
     drawn = render.draw(scene, size, choices.supersample)
     pixels = _develop(drawn, scene, shots, size, choices.sensor)
     return _label(seeds, (people, moments, posed), (scene, drawn), pixels, head)
@@ -205,11 +207,15 @@ def _choose(head: Head, seeds: Tensor, choices: Choices) -> tuple[People, Moment
     grades = {key: torch.as_tensor(value, device=device, dtype=torch.float32) for key, value in choices.grades.items()}
     people = draw_people(head, seeds_of(choices.person_seeds), grades)
     moments = _moments(seeds_of(choices.moment_seeds), choices, device)
-    return people, moments, draw_shots(seeds_of(choices.shot_seeds))
+    shots = draw_shots(seeds_of(choices.shot_seeds))
+    return people, moments, shooting.come_close(shots) if choices.close else shots
 
 
-def _fine(choices: Choices, size: int) -> bool:
-    return size >= FINE_HAIR_FROM if choices.fine_hair is None else choices.fine_hair
+def _strands(choices: Choices, size: int) -> tuple[int, int]:
+    if choices.close:
+        return SPARSE
+    fine = size >= FINE_HAIR_FROM if choices.fine_hair is None else choices.fine_hair
+    return FULL if fine else THIN
 
 
 def _moments(seeds: Tensor, choices: Choices, device: torch.device) -> Moments:

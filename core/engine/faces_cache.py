@@ -59,6 +59,10 @@ class CacheConfig:
     quick: bool = False
     """Whether hair has few strands and edges are not smoothed: twice the faces in the same time, for what does not look
     at hair."""
+    close: bool = False
+    """Whether faces fill their pictures."""
+    maps: bool = True
+    """Whether segmentation and depth are kept: half of a cache, which not everybody reads."""
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -107,8 +111,9 @@ def fill_cache(
             batch = faces(seeds, device, wanted.size, choose(list(seeds), wanted))
             kept = {name: getattr(batch, name).float().cpu().contiguous() for name in KEPT}
             kept["pixels"] = batch.pixels.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu().contiguous()
-            kept["segmentation"] = batch.segmentation.cpu().contiguous()
-            kept["depth"] = batch.depth.half().cpu().contiguous()
+            if wanted.maps:
+                kept["segmentation"] = batch.segmentation.cpu().contiguous()
+                kept["depth"] = batch.depth.half().cpu().contiguous()
             partial = path.with_suffix(".partial")
             save_file(kept, partial)
             partial.replace(path)
@@ -122,6 +127,8 @@ def choose(seeds: list[int], config: CacheConfig) -> Choices | None:
     chosen = (vary_people if config.varied else choose_people)(seeds, config.pictures_each)
     if config.quick:
         chosen = replace(chosen or Choices(), supersample=QUICK_SUPERSAMPLE, fine_hair=False)
+    if config.close:
+        chosen = replace(chosen or Choices(), close=True)
     if config.alone:
         chosen = replace(chosen or Choices(), controllers=draw_alone(torch.tensor(seeds)))
     return chosen

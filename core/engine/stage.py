@@ -27,8 +27,8 @@ from core.engine.wear import make_glasses, make_hat, make_top, mesh_normals, pre
 
 NECK_METRES = (0.0, -0.085, -0.012)
 """What the head turns about."""
-FULL, THIN = (6000, 18), (2000, 10)
-"""Strands of hair and their points, from 128 pixels on and below."""
+FULL, THIN, SPARSE = (6000, 18), (2000, 10), (700, 8)
+"""Strands of hair and their points: from 128 pixels on, below, and where a close-up leaves most of it out."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,10 @@ def _head_materials(head: Head) -> Tensor:
     return torch.tensor(table, device=head.device)[part]
 
 
-def build_scene(head: Head, people: People, moments: Moments, posed: Posed, placed: Placed, fine_hair: bool) -> Scene:
-    """Everything of the picture but its background."""
+def build_scene(
+    head: Head, people: People, moments: Moments, posed: Posed, placed: Placed, strands: tuple[int, int]
+) -> Scene:
+    """Everything of the picture but its background; ``strands``: how many of hair, and of how many points."""
     moved = people.rest - head.neutral
     meshes = [
         make_top(head, people.wear, moved),
@@ -104,7 +106,7 @@ def build_scene(head: Head, people: People, moments: Moments, posed: Posed, plac
         triangles.append(mesh.triangles + start)
         kinds.append(torch.full((len(mesh.triangles),), MATERIALS.index(name), device=vertices.device))
         start += vertices.shape[1]
-    hair = _hair(head, people, posed, FULL if fine_hair else THIN)
+    hair = _hair(head, people, posed, strands)
     skin = replace(people.skin, folds=_folds(moments.controllers), scalp_hair=_scalp_shade(people))
     return Scene(
         points=torch.cat(points, 1),

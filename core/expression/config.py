@@ -67,3 +67,34 @@ class RegressorConfig:
     def tiny(cls) -> RegressorConfig:
         """For tests."""
         return cls(32, 4)
+
+
+@dataclass(frozen=True)
+class ReaderConfig:
+    """What reads a photo from near by: both eyes, the mouth, and the whole face."""
+
+    eye: int = 64
+    """Side of an eye's patch, brow included."""
+    mouth: int = 80
+    whole: int = 128
+    width: int = 48
+    """Channels of each trunk's first stage."""
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Sides of the patches: right eye, left eye, mouth, whole face."""
+        return self.eye, self.eye, self.mouth, self.whole
+
+    def __post_init__(self) -> None:
+        if self.eye % 16 or self.mouth % 16 or self.whole % FEATURE_SHRINK or self.width < 4:
+            raise ValueError(f"A reader wants patches divisible by 16 and a whole face divisible by 32, not {self}.")
+
+    @classmethod
+    def small(cls) -> ReaderConfig:
+        """Half the channels, smaller patches."""
+        return cls(48, 64, 96, 24)
+
+    @classmethod
+    def tiny(cls) -> ReaderConfig:
+        """For tests."""
+        return cls(16, 16, 32, 4)

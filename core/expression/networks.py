@@ -143,8 +143,20 @@ def make_converter(config: ConverterConfig) -> dict[str, nn.Module]:
     return {"encoder": encoder, **decoders}
 
 
+class Drawing(nn.Module):
+    """Encoder and one first decoder."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Face crops to virtual pictures."""
+        return self.decoder(self.encoder(pictures))
+
+
 class Transfer(nn.Module):
-    """The live path as one network: encoder, one first decoder, that character's regressor."""
+    """The way through the virtual picture as one network: encoder, one first decoder, that character's regressor."""
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, regressor: nn.Module) -> None:
         super().__init__()

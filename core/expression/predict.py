@@ -1,19 +1,26 @@
-"""The way in: a picture or a frame in, the character's picture and 130 controllers out."""
+"""The way in: a picture or a frame in, the character's picture and 130 controllers out.
+
+Controllers are read from the photo by a network that learned from labelled ones, if there is one in service, or else from the
+virtual picture, as all that a converter was taught to redraw (a person's own clip, a cartoon) can be.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from core import checkpoints
 from core.checkpoints import Found
 from core.exported import Exported, as_it_is, export_fastest
-from core.expression.config import ConverterConfig, RegressorConfig
-from core.expression.networks import Regressor, Transfer, make_converter
+from core.expression.close import PATCHES, CloseReader, lay_squares, tell_squares
+from core.expression.config import ConverterConfig, ReaderConfig, RegressorConfig
+from core.expression.networks import Drawing, Regressor, Transfer, make_converter
 from core.expression.rig import Values
 from core.expression.turn import turn_of
 from core.face import align
@@ -24,6 +31,9 @@ from core.resnet import fold_norms
 ALLOWED_ERROR = 0.02
 """How far a faster form's pictures and controllers may be from the network's own, as a share of their deviation."""
 KINDS = ("eager", "openvino", "openvino_bfloat16")
+WAYS = ("photo", "virtual")
+"""What controllers are read from: the photo, where a reader has learned to; or the virtual picture."""
+Inputs = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -45,24 +55,52 @@ class Predictor:
 
     system = "expression"
 
-    def __init__(self, reader: FaceReader, transfers: dict[str, Exported], size: int, cards: dict[str, Found]) -> None:
-        self._reader, self._transfers, self._size = reader, transfers, size
+    def __init__(
+        self,
+        reader: FaceReader,
+        transfers: dict[str, Exported],
+        size: int,
+        cards: dict[str, Found],
+        close: tuple[Exported, ReaderConfig] | None = None,
+    ) -> None:
+        self._reader, self._transfers, self._size, self._close = reader, transfers, size, close
         self.cards = cards
 
     @classmethod
     def load(
-        cls, roots: Sequence[Path], characters: Sequence[str] = ("juno", "fen"), memory: Path | None = None
+        cls,
+        roots: Sequence[Path],
+        characters: Sequence[str] = ("juno", "fen"),
+        memory: Path | None = None,
+        way: str = WAYS[0],
     ) -> Predictor:
-        """The networks in service; ``memory``: folder in which the quickest form is kept, none runs them as they are."""
+        """The networks in service; ``memory``: folder in which the quickest form is kept, none runs them as they are.
+        Without a reader of photos every ``way`` leads through the virtual picture."""
+        if way not in WAYS:
+            raise ValueError(f"Controllers are read from {' or '.join(WAYS)}, not {way!r}.")
         converter = checkpoints.find("expression", "converter", roots)
         config = ConverterConfig(**converter.card.config)
-        cards = {"converter": converter}
+        cards, close = {"converter": converter}, None
+        probes = [_probe(seed) for seed in range(2)]
+        if way == "photo" and has_reader(roots):
+            network, found = load_reader(roots)
+            cards["reader"], shape = found, ReaderConfig(**found.card.config)
+            patches = [cut_patches(pixels, face, shape) for pixels, face in probes]
+            close = _quicken(network, patches, memory), shape
         transfers = {}
+        crops = [(to_tensor(crop_face(pixels, face, config.size)),) for pixels, face in probes]
         for name in characters:
-            network, found = load_transfer(converter, name, roots)
-            cards[f"regressor_{name}"] = found
-            transfers[name] = _quicken(network, config.size, memory)
-        return cls(FaceReader.load(roots), transfers, config.size, cards)
+            if close is None:
+                network, cards[f"regressor_{name}"] = load_transfer(converter, name, roots)
+            else:
+                network = load_drawing(converter, name)
+            transfers[name] = _quicken(network, crops, memory)
+        return cls(FaceReader.load(roots), transfers, config.size, cards, close)
+
+    @property
+    def way(self) -> str:
+        """What controllers are read from."""
+        return WAYS[self._close is None]
 
     @property
     def characters(self) -> tuple[str, ...]:
@@ -86,7 +124,12 @@ class Predictor:
         """The expression of a face that is known already."""
         if character not in self._transfers:
             raise ValueError(f"There is no character {character!r}; there is {', '.join(self._transfers)}.")
-        virtual, controllers = self._transfers[character](to_tensor(crop_face(frame, face, self._size)))
+        virtual, *through = self._transfers[character](to_tensor(crop_face(frame, face, self._size)))
+        if self._close is None:
+            controllers = through[0]
+        else:
+            network, shape = self._close
+            (controllers,) = network(*cut_patches(frame, face, shape))
         return Reading(
             to_pixels(virtual.clamp(-1, 1))[0],
             controllers[0].clamp(0, 1).numpy().astype(np.float32),
@@ -100,8 +143,44 @@ def crop_face(frame: Pixels, face: Face, size: int) -> Pixels:
     return align.crop(frame, align.square_around(face.points, upright=True), size)
 
 
-def load_transfer(converter: Found, character: str, roots: Sequence[Path]) -> tuple[Transfer, Found]:
-    """Encoder, first decoder and regressor of a character as one network, norms folded."""
+def cut_patches(frame: Pixels, face: Face, config: ReaderConfig) -> Inputs:
+    """Eyes, mouth and face as a reader of photos looks at them, the left eye mirrored, and where they lie."""
+    squares = lay_squares(torch.from_numpy(face.points)[None])
+    patches = []
+    for name, size, (column, row, side, roll) in zip(PATCHES, config.sizes, squares[0].tolist(), strict=True):
+        patch = align.crop(frame, align.Square(column, row, side, math.degrees(roll)), size)
+        patches.append(to_tensor(patch[:, ::-1] if name == "left" else patch))
+    return (*patches, tell_squares(squares))
+
+
+def who_is_driven(roots: Sequence[Path]) -> tuple[str, ...]:
+    """Characters whose weights are there: drawn by a converter, and read by a regressor unless photos are read."""
+    there = {one.card.name: one.card for one in checkpoints.list_all(roots) if one.card.subject == "expression"}
+    if "converter" not in there:
+        return ()
+    drawn = ConverterConfig(**there["converter"].config).characters
+    return tuple(name for name in drawn if "reader" in there or f"regressor_{name}" in there)
+
+
+def has_reader(roots: Sequence[Path]) -> bool:
+    """Whether a reader of photos is in service."""
+    return any(one.card.subject == "expression" and one.card.name == "reader" for one in checkpoints.list_all(roots))
+
+
+def load_reader(roots: Sequence[Path]) -> tuple[CloseReader, Found]:
+    """The reader of photos, norms folded."""
+    found = checkpoints.find("expression", "reader", roots)
+    network = CloseReader(ReaderConfig(**found.card.config))
+    checkpoints.fill(network, checkpoints.load(found)["reader"], str(found.folder))
+    return fold_norms(network.eval().requires_grad_(False)), found
+
+
+def load_drawing(converter: Found, character: str) -> Drawing:
+    """Encoder and first decoder of a character as one network, norms folded."""
+    return fold_norms(Drawing(*_load_halves(converter, character)).eval().requires_grad_(False))
+
+
+def _load_halves(converter: Found, character: str) -> tuple[nn.Module, nn.Module]:
     config = ConverterConfig(**converter.card.config)
     if character not in config.characters:
         raise ValueError(f"The converter draws {', '.join(config.characters)}, not {character!r}.")
@@ -109,6 +188,13 @@ def load_transfer(converter: Found, character: str, roots: Sequence[Path]) -> tu
     weights = checkpoints.load(converter, ("encoder", character))
     for name in ("encoder", character):
         checkpoints.fill(modules[name], weights[name], f"{converter.folder} ({name})")
+    return modules["encoder"], modules[character]
+
+
+def load_transfer(converter: Found, character: str, roots: Sequence[Path]) -> tuple[Transfer, Found]:
+    """Encoder, first decoder and regressor of a character as one network, norms folded."""
+    encoder, decoder = _load_halves(converter, character)
+    config = ConverterConfig(**converter.card.config)
     found = checkpoints.find("expression", f"regressor_{character}", roots)
     shape = RegressorConfig(**found.card.config)
     if shape.size != config.size:
@@ -118,20 +204,19 @@ def load_transfer(converter: Found, character: str, roots: Sequence[Path]) -> tu
         )
     regressor = Regressor(shape)
     checkpoints.fill(regressor, checkpoints.load(found)["regressor"], str(found.folder))
-    whole = Transfer(modules["encoder"], modules[character], regressor).eval().requires_grad_(False)
+    whole = Transfer(encoder, decoder, regressor).eval().requires_grad_(False)
     return fold_norms(whole), found
 
 
-def _quicken(network: Transfer, size: int, memory: Path | None) -> Exported:
+def _quicken(network: nn.Module, probes: Sequence[Inputs], memory: Path | None) -> Exported:
     if memory is None:
         return as_it_is(network)
-    return export_fastest(network, [(_probe(size, seed),) for seed in range(2)], ALLOWED_ERROR, memory, KINDS)
+    return export_fastest(network, probes, ALLOWED_ERROR, memory, KINDS)
 
 
-def _probe(size: int, seed: int) -> Tensor:
+def _probe(seed: int) -> tuple[Pixels, Face]:
     """A made-up face to time and compare forms on."""
     from core.engine.faces import faces
 
     batch = faces([900_000_500 + seed], size=160)
-    pixels, points = to_pixels(batch.pixels)[0], batch.landmarks[0].numpy()
-    return to_tensor(crop_face(pixels, Face(points, 1.0), size))
+    return to_pixels(batch.pixels)[0], Face(batch.landmarks[0].numpy(), 1.0)

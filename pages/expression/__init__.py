@@ -33,7 +33,7 @@ PAGE = Page(
     slug="expression",
     build=build,
     system="expression",
-    wants=("converter", "regressor_juno", "regressor_fen"),
+    wants=("converter", "reader", "regressor_juno", "regressor_fen"),
     commands=(COMMAND, COLLECT),
     offers=(Offer("expression", "converter", steps=4000),),
     attach=attach,

@@ -33,6 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-converted", action="store_true", help="show what the network draws, not the drawn character"
     )
+    parser.add_argument(
+        "--read-from", default="photo", choices=("photo", "virtual"),
+        help="what the numbers are read from: the photo, or what the converter draws of it (for a converter of your own)",
+    )  # fmt: skip
     parser.add_argument("--raw", action="store_true", help="no smoothing over time")
     parser.set_defaults(profile=LOCAL_PROFILE)
 
@@ -56,7 +60,7 @@ def run(services: Services, asked: argparse.Namespace) -> int:
     moving, given = read_input(services, asked.file)
     if not moving and {".mp4", ".webm"} & set(endings):
         raise BadRequest(f"{asked.file.name} is one picture; write a .png, a track or a .glb of it.")
-    predictor = open_predictor(services, asked.profile)
+    predictor = open_predictor(services, asked.profile, asked.read_from)
     choose_character(services, asked.profile, asked.character)
     how = Driving(asked.character, smoothing=None if asked.raw else Smoothing(), keep_virtual=asked.as_converted)
     try:

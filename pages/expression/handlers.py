@@ -14,7 +14,7 @@ from core import checkpoints
 from core.engine.character_stage import GROUNDS, LIGHTS
 from core.engine.characters import CHARACTERS
 from core.engine.controllers import NAMES
-from core.expression.predict import Predictor
+from core.expression.predict import WAYS, Predictor, who_is_driven
 from core.expression.scene import Scene, draw_scene
 from core.expression.tracks import Track
 from core.face.reader import NoFace
@@ -49,22 +49,22 @@ class Mimicked:
 
 def characters(services: Services, profile: str) -> tuple[str, ...]:
     """Characters whose weights are there."""
-    roots = services.people.weight_roots(profile)
-    found = {one.card.name for one in checkpoints.list_all(roots) if one.card.subject == ROOM}
-    return tuple(name for name in CHARACTERS if f"regressor_{name}" in found) if "converter" in found else ()
+    return who_is_driven(services.people.weight_roots(profile))
 
 
-def open_predictor(services: Services, profile: str) -> Predictor:
-    """The networks in service for this person, in their fastest form."""
+def open_predictor(services: Services, profile: str, way: str = WAYS[0]) -> Predictor:
+    """The networks in service for this person, in their fastest form; ``way``: what controllers are read from."""
+    if way not in WAYS:
+        raise BadRequest(f"Controllers are read from {' or '.join(WAYS)}, not {way!r}.")
     roots = services.people.weight_roots(profile)
     checkpoints.find(ROOM, "converter", roots)  # a sentence where there are none
     names = characters(services, profile)
     if not names:
         raise checkpoints.CheckpointMissing(
-            "The converter has weights, but no character's regressor has. Train one: python -m training expression regressor"
+            "The converter has weights, but nothing reads faces yet. Train it: python -m training expression reader"
         )
     memory = services.settings.home / "graphs"
-    return services.models.get(ROOM, "converter", roots, lambda _: Predictor.load(roots, names, memory))
+    return services.models.get(ROOM, "converter", roots, lambda _: Predictor.load(roots, names, memory, way), way)
 
 
 def choose_scene(ground: str, light: str, framing: str = "face") -> Scene:

@@ -14,6 +14,7 @@ from training.recipes import (
     expression,
     expression_encoder,
     expression_personal,
+    expression_reader,
     face,
     facefield,
     garment,
@@ -33,6 +34,7 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "converter": expression.make_converter_recipe,
         "encoder": expression_encoder.make_encoder_recipe,
         "personal": expression_personal.make_personal_recipe,
+        "reader": expression_reader.make_reader_recipe,
         "regressor": expression.make_regressor_recipe,
     },
     "face": {

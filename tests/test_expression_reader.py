@@ -1,0 +1,173 @@
+"""The reader of photos: patches lie where they should, mirror images read as such, training and use cut alike."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_expression import draw_person, put_weights
+
+from core import checkpoints
+from core.engine.controllers import MIRROR, NAMES
+from core.engine.faces import Choices, faces
+from core.engine.faces_cache import CacheConfig, fill_cache
+from core.expression.close import PATCHES, CloseReader, lay_squares, tell_squares
+from core.expression.config import ReaderConfig
+from core.expression.predict import Predictor, cut_patches, who_is_driven
+from core.face.align import LEFT_EYE, RIGHT_EYE
+from core.face.reader import Face
+from core.image import Pixels, to_pixels
+from studio.settings import Settings
+from training import expression_close
+from training.expression_close import CloseData
+from training.expression_data import ExpressionData
+from training.expression_surface import on_screen, vertices
+from training.recipes.expression_reader import INPUTS, make_reader_recipe
+from training.spec import RunSpec
+
+SHIPPED = Settings().shipped / "weights"
+TINY = RunSpec(
+    subject="expression", recipe="reader", preset="tiny", steps=40, options={"batch": 2, "count": 4, "alone": 2}
+)
+
+
+@pytest.fixture(scope="module")
+def marks() -> torch.Tensor:
+    return faces(range(40, 44), size=160, choices=Choices(close=True)).landmarks
+
+
+def test_squares_lie_on_eyes_and_mouth_and_hold_the_face(marks: torch.Tensor) -> None:
+    right, left, mouth, whole = lay_squares(marks).unbind(1)
+    apart = (marks[:, LEFT_EYE].mean(1) - marks[:, RIGHT_EYE].mean(1)).norm(dim=1)
+    for square, eye in ((right, RIGHT_EYE), (left, LEFT_EYE)):
+        away = (marks[:, eye].mean(1) - square[:, :2]).norm(dim=1)
+        assert (away < 0.25 * square[:, 2]).all()
+        assert (square[:, 2] > 0.95 * apart).all()
+    inside = (marks[:, 48:] - mouth[:, None, :2]).abs().amax((1, 2))
+    assert (inside < 0.6 * mouth[:, 2]).all()
+    assert ((marks - whole[:, None, :2]).norm(dim=2) < 0.75 * whole[:, 2:3]).all()
+
+
+def test_squares_go_along_when_a_face_is_moved_turned_and_enlarged(marks: torch.Tensor) -> None:
+    angle, factor, shift = math.radians(20), 1.7, torch.tensor([13.0, -8.0])
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    before, after = lay_squares(marks), lay_squares(marks @ turn.T * factor + shift)
+    assert torch.allclose(after[..., :2], before[..., :2] @ turn.T * factor + shift, atol=1e-2)
+    assert torch.allclose(after[..., 2], before[..., 2] * factor, rtol=1e-4)
+    assert torch.allclose(after[..., 3], before[..., 3] + angle, atol=1e-4)
+    assert torch.allclose(tell_squares(after), tell_squares(before), atol=1e-4)
+
+
+def test_a_mirrored_face_is_the_other_eye_and_mirrored_truth() -> None:
+    data = CloseData(ExpressionData(None, (64, 16), 0, seed=3), ReaderConfig.tiny())
+    batch = faces(range(900_000_000, 900_000_002), size=96)
+    some = {name: getattr(batch, name) for name in ("pixels", "landmarks", "controllers", "identity", "pose", "camera")}
+    some["calibration"] = batch.calibration
+    straight, turned = (
+        data._cut(some, on_screen(some), torch.full((2,), mirrored), torch.Generator().manual_seed(0))
+        for mirrored in (False, True)
+    )
+    assert torch.allclose(turned.right, straight.left, atol=1e-3)
+    assert torch.allclose(turned.left, straight.right, atol=1e-3)
+    assert torch.allclose(turned.mouth, straight.mouth.flip(3), atol=1e-3)
+    assert torch.allclose(turned.whole, straight.whole.flip(3), atol=1e-3)
+    assert torch.equal(turned.controllers, straight.controllers[:, list(MIRROR)])
+    flip, swapped = torch.tensor([-1.0, 1.0]), [1, 0, 2]
+    places = (straight.places.view(2, 3, 2) * flip)[:, swapped]
+    assert torch.allclose(turned.places.view(2, 3, 2), places, atol=1e-4)
+    assert torch.allclose(turned.points, (straight.points * flip)[:, vertices()[1]], atol=1e-4)
+
+
+def test_patches_are_cut_in_use_as_they_are_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expression_close, "ASTRAY", 0.0)
+    monkeypatch.setattr(expression_close, "APART", 0.0)
+    config = ReaderConfig(48, 48, 64, 4)
+    data = CloseData(ExpressionData(None, (64, 16), 0, seed=3), config)
+    batch = faces([41], size=160, choices=Choices(close=True))
+    some = {name: getattr(batch, name) for name in ("pixels", "landmarks", "controllers", "identity", "pose", "camera")}
+    some["calibration"] = batch.calibration
+    learned = data._cut(some, on_screen(some), torch.zeros(1, dtype=torch.bool), torch.Generator().manual_seed(0))
+    used = cut_patches(to_pixels(batch.pixels)[0], Face(batch.landmarks[0].numpy(), 1.0), config)
+    for name, patch in zip(INPUTS, used, strict=True):
+        apart = (patch - getattr(learned, name)).abs().mean()
+        assert apart < (1e-4 if name == "places" else 0.03), f"{name}: {apart}"
+    other = used[PATCHES.index("left")].flip(3)
+    assert (other - learned.left).abs().mean() > 0.03  # mirrored, not as it lies
+
+
+def test_a_close_cache_shows_the_same_faces_from_nearer_and_may_leave_maps_out(tmp_path: Path) -> None:
+    far = fill_cache(tmp_path / "far", CacheConfig(40, 3, 64, quick=True)).read(torch.arange(3))
+    close = CacheConfig(40, 3, 64, quick=True, close=True, maps=False)
+    near = fill_cache(tmp_path / "near", close).read(torch.arange(3))
+    assert torch.equal(far["controllers"], near["controllers"])
+    sizes = [(held["landmarks"].amax(1) - held["landmarks"].amin(1)).amax(1) for held in (far, near)]
+    assert (sizes[1] / sizes[0] > 1.2).all()
+    assert "segmentation" in far
+    assert "segmentation" not in near
+    assert "depth" not in near
+
+
+def test_a_reader_learns_a_batch_by_heart_and_every_weight_takes_part() -> None:
+    recipe = make_reader_recipe(TINY)
+    batch = recipe.batch(0, 2, 0)
+    terms = recipe.losses(recipe.phases[0], batch, 0)
+    assert set(terms) == {"motion", "squares", "points", "moves"}
+    torch.stack(list(terms.values())).sum().backward()
+    assert all(p.grad is not None for p in recipe.modules["reader"].parameters())
+    learn = torch.optim.AdamW([*recipe.modules["reader"].parameters(), *recipe.modules["aid"].parameters()], 3e-3)
+    before = after = float(terms["motion"].detach())
+    for _ in range(60):
+        terms = recipe.losses(recipe.phases[0], batch, 0)
+        learn.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        learn.step()
+        after = float(terms["motion"].detach())
+    assert after < 0.5 * before
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in recipe.modules["reader"].parameters())
+
+
+@pytest.fixture(scope="module")
+def person() -> Pixels:
+    return draw_person()
+
+
+def test_numbers_are_read_from_the_photo_where_a_reader_serves_and_else_from_what_is_drawn(
+    tmp_path: Path, person: Pixels
+) -> None:
+    put_weights(tmp_path, reader=False)
+    faces_only = tmp_path / "face"
+    faces_only.mkdir()
+    (faces_only / "face").symlink_to(SHIPPED / "face")
+    roots = (tmp_path / "weights", faces_only)
+    drawn = Predictor.load(roots)
+    assert drawn.way == "virtual"
+    assert who_is_driven(roots) == ("juno", "fen")
+
+    torch.manual_seed(5)
+    network = CloseReader(ReaderConfig.tiny()).eval()
+    torch.nn.init.normal_(network.tell.weight, std=1.0)
+    card = checkpoints.Card("expression", "reader", config=ReaderConfig.tiny().__dict__)
+    checkpoints.save(tmp_path / "weights" / "expression" / "reader", card, {"reader": network.state_dict()})
+    direct, through = Predictor.load(roots), Predictor.load(roots, way="virtual")
+    assert (direct.way, through.way) == ("photo", "virtual")
+    found = direct.reader.find_one(person)
+    readings = {one: one.read_face(person, "juno", found) for one in (drawn, direct, through)}
+    assert np.array_equal(readings[drawn].controllers, readings[through].controllers)
+    assert np.abs(readings[direct].controllers - readings[drawn].controllers).max() > 0.05
+    assert np.array_equal(readings[direct].virtual, readings[drawn].virtual)  # the picture is the converter's either way
+    other = direct.read_face(person, "fen", found)
+    assert np.array_equal(other.controllers, readings[direct].controllers)  # a face says the same to both
+    with torch.no_grad():
+        told = network(*cut_patches(person, found, ReaderConfig.tiny()))
+    assert told.shape == (1, len(NAMES))
+    assert np.abs(told[0].numpy() - readings[direct].controllers).max() < 2e-3
+    for name in ("juno", "fen"):  # a reader of photos needs no regressors beside it
+        for path in (tmp_path / "weights" / "expression" / f"regressor_{name}").iterdir():
+            path.unlink()
+    assert who_is_driven(roots) == ("juno", "fen")
+    assert Predictor.load(roots).way == "photo"
+    with pytest.raises(ValueError, match="photo or virtual"):
+        Predictor.load(roots, way="ear")

@@ -1,0 +1,93 @@
+"""What the reader of photos learns from: patches of engine people's faces, laid as a follower would lay them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.engine.controllers import MIRROR
+from core.expression.close import lay_squares, tell_squares
+from core.expression.config import ReaderConfig
+from core.face.align import MIRROR as MIRRORED_MARKS
+from training.expression_data import ExpressionData
+from training.expression_surface import Seen, into_crop, on_screen
+from training.face_data import cut, extents, spoil
+
+VALIDATION_SIZE = 192
+SPOILT, COVERED = 0.4, 0.05
+REGIONS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
+"""Landmarks that go astray together."""
+ASTRAY, APART = 0.016, 0.010
+"""Standard deviation of a region's and a landmark's error, in faces: what the follower has."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """Patches of N faces, with what is known of these."""
+
+    right: Tensor
+    left: Tensor
+    """Mirrored."""
+    mouth: Tensor
+    whole: Tensor
+    places: Tensor
+    controllers: Tensor
+    points: Tensor
+    """N x K x 2, [-1, 1] of the whole face's square."""
+    moves: Tensor
+    """N x K x 2: how far the expression moved each, in the same unit."""
+
+
+class CloseData:
+    """Faces by step."""
+
+    def __init__(self, data: ExpressionData, config: ReaderConfig) -> None:
+        self._data, self._config = data, config
+        data.close = True
+        self._seen = Seen()
+
+    def take(self, step: int, count: int) -> Near:
+        """A step's faces, every second one mirrored, a little spoilt."""
+        found, index, draw = self._data.people(step, count)
+        found["pixels"] = spoil(found["pixels"], draw, cover=COVERED, amount=SPOILT)
+        return self._cut(found, self._seen.of(found, index), torch.arange(count) % 2 == 1, draw)
+
+    def validate(self) -> Near:
+        """The validation band, unspoilt and framed as any picture."""
+        found = self._data.validate_people(VALIDATION_SIZE)
+        nobody = torch.zeros(len(found["controllers"]), dtype=torch.bool)
+        return self._cut(found, on_screen(found), nobody, torch.Generator().manual_seed(0))
+
+    def _cut(
+        self, found: dict[str, Tensor], where: tuple[Tensor, Tensor], mirrored: Tensor, draw: torch.Generator
+    ) -> Near:
+        pixels, moved = found["pixels"], found["controllers"]
+        marks = _stray(found["landmarks"], draw)
+        squares, flipped = lay_squares(marks), _mirror(marks)
+        places = tell_squares(torch.where(mirrored[:, None, None], lay_squares(flipped), squares))
+        swap = mirrored[:, None]
+        right, left = torch.where(swap, squares[:, 1], squares[:, 0]), torch.where(swap, squares[:, 0], squares[:, 1])
+        laid = (right, left, squares[:, 2], squares[:, 3])
+        turned = (mirrored, ~mirrored, mirrored, mirrored)
+        patches = [
+            cut(pixels, square, size, flip) for square, size, flip in zip(laid, self._config.sizes, turned, strict=True)
+        ]
+        moved = torch.where(mirrored[:, None], moved[:, list(MIRROR)], moved)
+        points, rest = (into_crop(points_, squares[:, 3], mirrored) for points_ in where)
+        return Near(*patches, places, moved, points, points - rest)
+
+
+def _mirror(marks: Tensor) -> Tensor:
+    flipped = marks * marks.new_tensor([-1.0, 1.0])
+    return flipped[:, torch.from_numpy(MIRRORED_MARKS)]
+
+
+def _stray(marks: Tensor, draw: torch.Generator) -> Tensor:
+    """Landmarks with the errors of one who looks for them."""
+    side = extents(marks)[1][:, None, None]
+    own = APART * torch.randn(marks.shape, generator=draw).clamp(-2.5, 2.5)
+    for start, end in REGIONS:
+        own[:, start:end] += ASTRAY * torch.randn(len(marks), 1, 2, generator=draw).clamp(-2.5, 2.5)
+    return marks + side * own
