@@ -33,9 +33,7 @@ class Models:
         self.trouble: dict[tuple[str, str], str] = {}
         """Subject and name -> why the newest weights could not be taken; the ones before stay in service."""
 
-    def get(
-        self, subject: str, name: str, roots: tuple[Path, ...], make: Callable[[Found], T], manner: str = ""
-    ) -> T:
+    def get(self, subject: str, name: str, roots: tuple[Path, ...], make: Callable[[Found], T], manner: str = "") -> T:
         """The predictor of the weights in service for these roots; of weights that are used in several manners, this one's."""
         key = (subject, name, roots, manner)
         with self._lock:

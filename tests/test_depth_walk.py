@@ -54,7 +54,7 @@ def read(page: Any, served: Served, clip: Path, where: str = "") -> None:
     before = packs(served)
     page.locator("#depth-go").click()
     wait_until(
-        lambda: page.evaluate(PACK).rpartition("/")[2] in packs(served) - before, 60, "the clip is read and shown"
+        lambda: page.evaluate(PACK).rpartition("/")[2] in packs(served) - before, 120, "the clip is read and shown"
     )
 
 
@@ -137,7 +137,7 @@ def test_what_was_read_is_there_again_after_closing_and_the_keyboard_measures(st
         shown = page.evaluate(PACK)
     with browser_page() as (page, _):
         page.goto(f"{studio.address}/depth")
-        wait_until(lambda: page.evaluate(PACK) == shown, 60, "the reading is shown again")
+        wait_until(lambda: page.evaluate(PACK) == shown, 120, "the reading is shown again")
         page.locator("canvas.frame").focus()
         for keys in (("Shift+ArrowLeft", "Enter"), ("Shift+ArrowRight", "Shift+ArrowDown", "Enter")):
             for key in keys:
@@ -161,7 +161,7 @@ def test_a_single_picture_is_read_from_its_own_tab(studio: Served) -> None:
         page.locator("#depth-picture img").first.wait_for(timeout=30_000)
         page.locator("#depth-go").click()
         told = page.locator("#depth-result")
-        wait_until(lambda: "Lens" in told.inner_text() and "Camera's way" not in told.inner_text(), 60, "it is read")
+        wait_until(lambda: "Lens" in told.inner_text() and "Camera's way" not in told.inner_text(), 120, "it is read")
         wait_until(lambda: page.evaluate(PACK) != "", 30, "it is shown")
         assert not page.locator("#depth-result .time").is_visible()
 

@@ -15,7 +15,8 @@ from core.engine.controllers import MIRROR, NAMES
 from core.engine.faces import Choices, faces
 from core.engine.faces_cache import CacheConfig, fill_cache
 from core.expression.close import PATCHES, CloseReader, lay_squares, tell_squares
-from core.expression.config import ReaderConfig
+from core.expression.config import PainterConfig, ReaderConfig
+from core.expression.networks import Painter
 from core.expression.predict import Predictor, cut_patches, who_is_driven
 from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.face.reader import Face
@@ -23,8 +24,9 @@ from core.image import Pixels, to_pixels
 from studio.settings import Settings
 from training import expression_close
 from training.expression_close import CloseData
-from training.expression_data import ExpressionData
+from training.expression_data import ExpressionData, draw_virtual
 from training.expression_surface import on_screen, vertices
+from training.recipes.expression_painter import draw_numbers, make_painter_recipe
 from training.recipes.expression_reader import INPUTS, make_reader_recipe
 from training.spec import RunSpec
 
@@ -157,13 +159,24 @@ def test_numbers_are_read_from_the_photo_where_a_reader_serves_and_else_from_wha
     readings = {one: one.read_face(person, "juno", found) for one in (drawn, direct, through)}
     assert np.array_equal(readings[drawn].controllers, readings[through].controllers)
     assert np.abs(readings[direct].controllers - readings[drawn].controllers).max() > 0.05
-    assert np.array_equal(readings[direct].virtual, readings[drawn].virtual)  # the picture is the converter's either way
+    assert np.array_equal(readings[direct].virtual, readings[drawn].virtual)  # without a painter the converter draws
     other = direct.read_face(person, "fen", found)
     assert np.array_equal(other.controllers, readings[direct].controllers)  # a face says the same to both
     with torch.no_grad():
         told = network(*cut_patches(person, found, ReaderConfig.tiny()))
     assert told.shape == (1, len(NAMES))
     assert np.abs(told[0].numpy() - readings[direct].controllers).max() < 2e-3
+    painters = {name: Painter(PainterConfig.tiny()) for name in ("juno", "fen")}
+    for painter in painters.values():
+        torch.nn.init.normal_(painter.draw.still, std=0.5)
+    card = checkpoints.Card("expression", "painter", config=PainterConfig.tiny().__dict__)
+    states = {name: painter.state_dict() for name, painter in painters.items()}
+    checkpoints.save(tmp_path / "weights" / "expression" / "painter", card, states)
+    painting = Predictor.load(roots).read_face(person, "fen", found)
+    assert np.array_equal(painting.controllers, readings[direct].controllers)
+    with torch.no_grad():
+        drawn_so = painters["fen"].eval()(torch.from_numpy(painting.controllers)[None])
+    assert np.abs(to_pixels(drawn_so)[0].astype(int) - painting.virtual).max() <= 2
     for name in ("juno", "fen"):  # a reader of photos needs no regressors beside it
         for path in (tmp_path / "weights" / "expression" / f"regressor_{name}").iterdir():
             path.unlink()
@@ -171,3 +184,27 @@ def test_numbers_are_read_from_the_photo_where_a_reader_serves_and_else_from_wha
     assert Predictor.load(roots).way == "photo"
     with pytest.raises(ValueError, match="photo or virtual"):
         Predictor.load(roots, way="ear")
+
+
+def test_a_painter_learns_from_the_engines_own_pictures_of_numbers_as_readers_give_them(tmp_path: Path) -> None:
+    numbers = draw_numbers(torch.arange(400))
+    assert torch.equal(numbers[7:9], draw_numbers(torch.arange(7, 9)))
+    assert ((numbers >= 0) & (numbers <= 1)).all()
+    counts = (numbers > 0.002).sum(1)
+    assert counts[1::2].min() > 60  # what is read is never quite at rest
+    assert (numbers[4::10] > 0).sum(1).max() == 1  # one controller alone
+    options = {"batch": 3, "count": 6}
+    request = RunSpec("expression", "painter", "tiny", steps=40, data=str(tmp_path), options=options)
+    recipe = make_painter_recipe(request)
+    batch, again = recipe.batch(2, 3, 0), make_painter_recipe(request).batch(2, 3, 0)
+    true = draw_virtual("juno", batch["controllers"], 32)
+    assert (batch["pictures"] - true).abs().max() <= 1.01 / 127.5  # kept as eight bits
+    assert torch.equal(batch["pictures"], again["pictures"])
+    learn, errors = torch.optim.Adam(recipe.modules["juno"].parameters(), 3e-3), []
+    for _ in range(60):
+        terms = recipe.losses(recipe.phases[0], batch, 2)
+        learn.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        learn.step()
+        errors.append(float(terms["difference"].detach()))
+    assert errors[-1] < 0.4 * errors[0]

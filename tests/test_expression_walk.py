@@ -85,7 +85,7 @@ def test_the_camera_moves_sliders_and_rig_a_hand_holds_its_own_and_a_recording_o
         open_live(page, studio)
         assert page.locator("likeness-live .row").count() == 130
         page.locator("[data-at=start]").click()
-        wait_until(lambda: read_answers(page) > 5, 60, "frames are read")
+        wait_until(lambda: read_answers(page) > 5, 120, "frames are read")
         assert said(page) == "watching"
         pixels = page.evaluate(
             "(() => { const l = document.querySelector('likeness-live'); const p = l.canvas.getContext('2d')"
@@ -98,7 +98,7 @@ def test_the_camera_moves_sliders_and_rig_a_hand_holds_its_own_and_a_recording_o
 
         smile.fill("0.9")  # a hand takes it; the camera drives the rest
         before = read_answers(page)
-        wait_until(lambda: read_answers(page) > before + 5, 60, "frames go on")
+        wait_until(lambda: read_answers(page) > before + 5, 120, "frames go on")
         assert page.evaluate(VALUES)[INDEX["mouth_smile_left"]] == pytest.approx(0.9)
         if page.locator("[data-at=rig]").get_attribute("data-ready") == "three":
             shown = "document.querySelector('likeness-live').rig.meshes[0].morphTargetInfluences"
@@ -108,7 +108,7 @@ def test_the_camera_moves_sliders_and_rig_a_hand_holds_its_own_and_a_recording_o
 
         page.locator("[data-at=record]").click()
         recorded = "document.querySelector('likeness-live').recorder.track.seconds.length"
-        wait_until(lambda: page.evaluate(recorded) >= 6, 60, "moments are recorded")
+        wait_until(lambda: page.evaluate(recorded) >= 6, 120, "moments are recorded")
         page.locator("[data-at=record]").click()
         page.locator("likeness-live .files a").first.wait_for(timeout=120_000)
         links = page.locator("likeness-live .files a")
@@ -141,7 +141,7 @@ def test_a_refused_camera_is_a_sentence_and_a_made_up_face_still_drives(studio: 
         page.locator("[data-at=start]").click()
         wait_until(lambda: said(page) == "refused", 10, "the refusal is told")
         page.locator("[data-example]").first.click()
-        wait_until(lambda: read_answers(page) > 3, 60, "the example drives")
+        wait_until(lambda: read_answers(page) > 3, 120, "the example drives")
         assert said(page) == "playing"
         assert outside == []
 
@@ -188,7 +188,7 @@ def test_a_picture_is_put_right_on_the_live_desk_and_becomes_a_data_set(studio: 
         page.locator("[data-correct]").wait_for(timeout=120_000)
         shoot(page, "expression-picture")
         page.locator("[data-correct]").click()
-        wait_until(lambda: said(page) == "correct_how", 60, "the picture is on the live desk")
+        wait_until(lambda: said(page) == "correct_how", 120, "the picture is on the live desk")
         image = page.locator(".correction img")
         wait_until(lambda: image.evaluate("one => one.naturalWidth") > 0, 30, "the picture is shown")
         read = page.evaluate("document.querySelector('likeness-live').correction.open.values")
@@ -231,7 +231,7 @@ def test_numbers_reach_a_listener_only_while_live_and_only_when_asked(studio: Se
         row.locator(".port").fill(str(listener.getsockname()[1]))
         assert not select.select([listener], [], [], 0)[0]
         row.locator("input[type=checkbox]").check()
-        wait_until(lambda: bool(select.select([listener], [], [], 0)[0]), 60, "a packet comes")
+        wait_until(lambda: bool(select.select([listener], [], [], 0)[0]), 120, "a packet comes")
         assert listener.recv(2000)[:1] == b"\x06"
         row.locator(".host").fill("no such machine")
         row.locator(".host").press("Tab")
@@ -250,7 +250,7 @@ def test_without_three_plotly_moves_the_rig_and_says_so(studio: Served) -> None:
         lowest = "Math.min(...document.querySelector('likeness-live [data-at=rig] .plot').data[0].z.slice(0, 9000))"
         rest = page.evaluate(lowest)
         page.evaluate("document.querySelector('likeness-live').rig.turn(0, 20, 0)")
-        wait_until(lambda: page.evaluate(lowest) != rest, 60, "the head turns")
+        wait_until(lambda: page.evaluate(lowest) != rest, 120, "the head turns")
         shoot(page, "expression-plotly")
 
 

@@ -56,7 +56,7 @@ def picture(page: Any) -> str:
 def invent(page: Any, seed: str) -> None:
     page.locator("#facefield-seed input, #facefield-seed textarea").first.fill(seed)
     page.locator("#facefield-somebody").click(timeout=60_000)
-    wait_until(lambda: drawn(page).get("head", {}).get("of") == f"seed-{seed}", 60, "somebody is there")
+    wait_until(lambda: drawn(page).get("head", {}).get("of") == f"seed-{seed}", 120, "somebody is there")
 
 
 def strip(page: Any) -> int:
@@ -135,7 +135,7 @@ def test_a_photo_is_found_with_progress_two_are_compared_and_a_wall_loses_nothin
         page.reload()  # the search goes on, and the page finds it again
         wait_until(lambda: strip(page) == 1, 120, "the head is found")
         page.locator("#facefield-strip button.thumbnail-item").first.click()
-        wait_until(lambda: bool(drawn(page)), 60, "it is shown")
+        wait_until(lambda: bool(drawn(page)), 120, "it is shown")
         page.locator("#facefield-photo input[type=file]").set_input_files(str(tmp_path / "wall.png"))
         page.locator("#facefield-working .empty").wait_for(timeout=60_000)
         assert "face" in page.locator("#facefield-working").inner_text()

@@ -63,7 +63,7 @@ def make(page: Any) -> str:
     made = "document.querySelector('#garment-result [data-garment]')?.dataset.garment ?? ''"
     before = page.evaluate(made)
     page.locator("#garment-go").click()
-    wait_until(lambda: page.evaluate(made) not in ("", before), 60, "the garment is made")
+    wait_until(lambda: page.evaluate(made) not in ("", before), 120, "the garment is made")
     return page.evaluate(made)
 
 

@@ -54,7 +54,7 @@ def test_somebody_is_changed_by_words_and_every_step_leads_back(studio: Served, 
     with browser_page() as (page, outside):
         page.goto(f"{studio.address}/textedit")
         page.locator("#textedit-somebody").click(timeout=60_000)
-        wait_until(lambda: strip(page) == 1, 60, "somebody is there")
+        wait_until(lambda: strip(page) == 1, 120, "somebody is there")
         page.locator("#textedit-text textarea, #textedit-text input").first.press_sequentially("big eyes, blorp")
         page.locator("#textedit-chips .chip[data-kind=wish]").wait_for(timeout=20_000)
         page.locator("#textedit-chips .chip[data-kind=unknown]").wait_for(timeout=20_000)
@@ -91,7 +91,7 @@ def test_a_photo_is_looked_into_with_progress_and_can_be_taken_back(studio: Serv
         page.locator("#textedit-photo input[type=file]").set_input_files(str(tmp_path / "me.png"))
         wait_until(lambda: strip(page) == 1, 120, "the face is found")
         change(page, "no hat")
-        wait_until(lambda: strip(page) == 2, 60, "it is changed")
+        wait_until(lambda: strip(page) == 2, 120, "it is changed")
         page.locator('#textedit-photo button[title="Remove Image"]').first.click()
         page.locator("#textedit-photo input[type=file]").set_input_files(str(tmp_path / "wall.png"))
         page.locator("#textedit-working .empty").wait_for(timeout=60_000)
@@ -111,7 +111,7 @@ def test_what_is_said_into_the_microphone_changes_the_face_and_is_undone_by_a_wo
     with browser_page(microphone=said, permissions=["microphone"]) as (page, outside):
         page.goto(f"{studio.address}/textedit")
         page.locator("#textedit-somebody").click(timeout=60_000)
-        wait_until(lambda: strip(page) == 1, 60, "somebody is there")
+        wait_until(lambda: strip(page) == 1, 120, "somebody is there")
         page.locator("#textedit-sound .record-button").click()
         page.wait_for_timeout(3500)  # the sentence takes as long
         page.locator("#textedit-sound .stop-button").click()
@@ -119,7 +119,7 @@ def test_what_is_said_into_the_microphone_changes_the_face_and_is_undone_by_a_wo
         chips = page.locator("#textedit-chips .chip[data-kind=wish]").all_inner_texts()
         assert any("eye size" in chip for chip in chips)
         assert any("hair length" in chip for chip in chips)
-        wait_until(lambda: strip(page) == 2, 60, "the face is changed")
+        wait_until(lambda: strip(page) == 2, 120, "the face is changed")
         shoot(page, "textedit-said")
         change(page, "undo")
         page.locator("#textedit-strip").get_by_text("as it came").wait_for(timeout=20_000)
@@ -133,7 +133,7 @@ def test_the_page_holds_its_width_in_light_and_dark_and_both_languages(studio: S
         for where in ("", "/zh"):
             page.goto(f"{studio.address}{where}/textedit")
             page.locator("#textedit-somebody").click(timeout=60_000)
-            wait_until(lambda: strip(page) == 1, 60, "somebody is there")
+            wait_until(lambda: strip(page) == 1, 120, "somebody is there")
             shoot(page, f"textedit{where.replace('/', '-')}-{width}-{scheme}")
             overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert overflow <= 0, f"{where}/textedit is {overflow} pixels too wide"

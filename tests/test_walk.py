@@ -52,7 +52,7 @@ def test_from_the_start_page_through_a_run_to_new_weights_and_back(tmp_path: Pat
         page.locator("section.run[data-state=running]").wait_for(timeout=30_000)
         page.locator(".js-plotly-plot").wait_for(timeout=30_000)
         first = int(run.get_attribute("data-step") or 0)
-        wait_until(lambda: int(run.get_attribute("data-step") or 0) > max(first, 500), 60, "the run gets on")
+        wait_until(lambda: int(run.get_attribute("data-step") or 0) > max(first, 500), 120, "the run gets on")
         page.locator("#run-sample img").wait_for()
         shoot(page, "run-learning")
 

@@ -11,15 +11,15 @@ import torch
 from core import checkpoints
 from core.engine.faces import Choices, faces
 from core.expression.close import CloseReader
-from core.expression.config import ConverterConfig, ReaderConfig, RegressorConfig
-from core.expression.networks import Regressor, make_converter
+from core.expression.config import ConverterConfig, PainterConfig, ReaderConfig, RegressorConfig
+from core.expression.networks import Painter, Regressor, make_converter
 from core.image import Pixels, to_pixels
 
 CHARACTERS = ("juno", "fen")
 
 
 def put_weights(home: Path, reader: bool = True) -> None:
-    """Converter, regressors and, if wanted, a reader of photos that know nothing, as if this studio had trained them."""
+    """Converter, regressors and, if wanted, reader and painter that know nothing, as if this studio had trained them."""
     torch.manual_seed(3)
     converter = make_converter(ConverterConfig.tiny())
     modules = {name: module.state_dict() for name, module in converter.items()}
@@ -34,6 +34,9 @@ def put_weights(home: Path, reader: bool = True) -> None:
         card = checkpoints.Card("expression", "reader", config=asdict(ReaderConfig.tiny()))
         close = {"reader": CloseReader(ReaderConfig.tiny()).state_dict()}
         checkpoints.save(home / "weights" / "expression" / "reader", card, close)
+        card = checkpoints.Card("expression", "painter", config=asdict(PainterConfig.tiny()))
+        painters = {name: Painter(PainterConfig.tiny()).state_dict() for name in CHARACTERS}
+        checkpoints.save(home / "weights" / "expression" / "painter", card, painters)
 
 
 def draw_person(seed: int = 900_100_017, size: int = 192) -> Pixels:

@@ -44,21 +44,25 @@ def measure(asked: Asked) -> Found:
     people, moved = draw_people(seeds, asked.device)
     pixels = to_pixels(people.pixels)
     faces_found = [_nearest(predictor, picture, marks) for picture, marks in zip(pixels, _marks(people), strict=True)]
-    rows: dict[str, Row | None] = _motion_rows("motion_kept", _read_all(predictor, "juno", pixels, faces_found)[0], moved)
-    drawing = Predictor.load(asked.roots, characters, way="virtual")
+    rows: dict[str, Row | None] = {}
+    converting = Predictor.load(asked.roots, characters, way="virtual")
     for name in characters:
-        read, pictures = _read_all(drawing, name, pixels, faces_found)
-        kept = _motion_rows(f"motion_kept_drawn_{name}", read, moved)
-        rows |= {key: row for key, row in kept.items() if key.endswith((f"drawn_{name}", "worst_part"))}
         suffix = "" if name == characters[0] else f"_{name}"
+        read, pictures = _read_all(predictor, name, pixels, faces_found)
+        if name == characters[0]:
+            rows |= _motion_rows("motion_kept", read, moved)
         rows[f"virtual_picture_psnr{suffix}"] = _psnr_row(name, pictures, moved)
+        read, pictures = _read_all(converting, name, pixels, faces_found)
+        kept = _motion_rows(f"converted_motion_kept{suffix}", read, moved)
+        rows |= {key: row for key, row in kept.items() if key.endswith((f"kept{suffix}", "worst_part"))}
+        rows[f"converted_picture_psnr{suffix}"] = _psnr_row(name, pictures, moved)
         rows |= _regressor_rows(asked, name, suffix, seeds)
     rows |= _steadiness_rows(predictor, pixels, faces_found)
     rows["noise_share"] = _noise_row(predictor, seeds[:CLIP_PEOPLE])
     rows["found"] = Row(np.array([float(face is not None) for face in faces_found]), 0.0, "high")
     notes = (
-        f"motion_kept: as the product reads, from the {predictor.way} picture; motion_kept_drawn: through what the converter "
-        "draws. A face that is not found keeps nothing. Do nothing: the face at rest.",
+        f"motion_kept, virtual_picture: as the product reads and draws (from the {predictor.way}); converted: the way through "
+        "what the converter draws. A face that is not found keeps nothing. Do nothing: the face at rest.",
     )
     return Found(rows, face_groups(people.attributes.numpy(), KEYS), notes)
 

@@ -89,4 +89,3 @@ class CloseReader(nn.Module):
     def forward(self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor) -> Tensor:
         """Patches and what ``tell_squares`` says of them to N x 130."""
         return self.tell(self.look(right, left, mouth, whole, places)).sigmoid()
-

@@ -98,3 +98,28 @@ class ReaderConfig:
     def tiny(cls) -> ReaderConfig:
         """For tests."""
         return cls(16, 16, 32, 4)
+
+
+@dataclass(frozen=True)
+class PainterConfig:
+    """What draws characters from their controllers."""
+
+    size: int = 256
+    width: int = 64
+    """As a converter's: decoders have one structure."""
+    characters: tuple[str, ...] = ("juno", "fen")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "characters", tuple(self.characters))
+        if self.size % FEATURE_SHRINK or self.width % 4 or not self.characters:
+            raise ValueError(f"A painter wants a size divisible by 32, a width by 4, and a character, not {self}.")
+
+    @classmethod
+    def small(cls) -> PainterConfig:
+        """Half the channels at 128 px."""
+        return cls(128, 32)
+
+    @classmethod
+    def tiny(cls) -> PainterConfig:
+        """For tests."""
+        return cls(32, 4)

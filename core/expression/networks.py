@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.engine.controllers import NAMES
-from core.expression.config import ConverterConfig, RegressorConfig
+from core.expression.config import FEATURE_SHRINK, ConverterConfig, PainterConfig, RegressorConfig
 from core.resnet import ConvNorm, ResNet
 
 LOCATOR_WIDTH, TOLD_WIDTH = 64, 512
@@ -118,6 +118,22 @@ class Decoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """N x C x S/32 x S/32 to N x 3 x S x S in [-1, 1]."""
         return torch.tanh(self.layers(features) + self.still)
+
+
+class Painter(nn.Module):
+    """Controllers to the character's picture: a first decoder that is told numbers in place of an encoder's features."""
+
+    def __init__(self, config: PainterConfig) -> None:
+        super().__init__()
+        self._cells = config.size // FEATURE_SHRINK
+        self.channels = 8 * config.width
+        self.spread = nn.Linear(len(NAMES), self.channels * self._cells**2)
+        self.draw = Decoder(self.channels, config.width, config.size)
+
+    def forward(self, controllers: Tensor) -> Tensor:
+        """N x 130 to N x 3 x S x S in [-1, 1]."""
+        features = F.relu(self.spread(controllers)).view(-1, self.channels, self._cells, self._cells)
+        return self.draw(features)
 
 
 class Regressor(nn.Module):

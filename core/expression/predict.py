@@ -1,6 +1,7 @@
 """The way in: a picture or a frame in, the character's picture and 130 controllers out.
 
-Controllers are read from the photo by a network that learned from labelled ones, if there is one in service, or else from the
+Controllers are read from the photo by a network that learned from labelled ones, if there is one in service; a painter then
+draws the character from them. Or else a converter redraws the photo as the character, and controllers are read from that
 virtual picture, as all that a converter was taught to redraw (a person's own clip, a cartoon) can be.
 """
 
@@ -19,8 +20,8 @@ from core import checkpoints
 from core.checkpoints import Found
 from core.exported import Exported, as_it_is, export_fastest
 from core.expression.close import PATCHES, CloseReader, lay_squares, tell_squares
-from core.expression.config import ConverterConfig, ReaderConfig, RegressorConfig
-from core.expression.networks import Drawing, Regressor, Transfer, make_converter
+from core.expression.config import ConverterConfig, PainterConfig, ReaderConfig, RegressorConfig
+from core.expression.networks import Drawing, Painter, Regressor, Transfer, make_converter
 from core.expression.rig import Values
 from core.expression.turn import turn_of
 from core.face import align
@@ -41,7 +42,7 @@ class Reading:
     """What a face does."""
 
     virtual: Pixels
-    """The character doing it, as the converter draws it."""
+    """The character doing it, as a network draws it."""
     controllers: Values
     """(130,) in 0..1, before any rig's gains and smoothing."""
     turn_degrees: tuple[float, float, float]
@@ -81,20 +82,23 @@ class Predictor:
         converter = checkpoints.find("expression", "converter", roots)
         config = ConverterConfig(**converter.card.config)
         cards, close = {"converter": converter}, None
-        probes = [_probe(seed) for seed in range(2)]
+        probes, probed = [_probe(seed) for seed in range(2)], list[Inputs]()
         if way == "photo" and has_reader(roots):
             network, found = load_reader(roots)
             cards["reader"], shape = found, ReaderConfig(**found.card.config)
-            patches = [cut_patches(pixels, face, shape) for pixels, face in probes]
-            close = _quicken(network, patches, memory), shape
+            probed = [cut_patches(pixels, face, shape) for pixels, face in probes]
+            close = _quicken(network, probed, memory), shape
         transfers = {}
         crops = [(to_tensor(crop_face(pixels, face, config.size)),) for pixels, face in probes]
         for name in characters:
             if close is None:
                 network, cards[f"regressor_{name}"] = load_transfer(converter, name, roots)
+                transfers[name] = _quicken(network, crops, memory)
+            elif _has("painter", roots):
+                network, cards["painter"] = load_painter(name, roots)
+                transfers[name] = _quicken(network, [close[0](*patches) for patches in probed], memory)
             else:
-                network = load_drawing(converter, name)
-            transfers[name] = _quicken(network, crops, memory)
+                transfers[name] = _quicken(load_drawing(converter, name), crops, memory)
         return cls(FaceReader.load(roots), transfers, config.size, cards, close)
 
     @property
@@ -124,12 +128,13 @@ class Predictor:
         """The expression of a face that is known already."""
         if character not in self._transfers:
             raise ValueError(f"There is no character {character!r}; there is {', '.join(self._transfers)}.")
-        virtual, *through = self._transfers[character](to_tensor(crop_face(frame, face, self._size)))
+        draw = self._transfers[character]
         if self._close is None:
-            controllers = through[0]
+            virtual, controllers = draw(to_tensor(crop_face(frame, face, self._size)))
         else:
             network, shape = self._close
             (controllers,) = network(*cut_patches(frame, face, shape))
+            (virtual,) = draw(controllers if "painter" in self.cards else to_tensor(crop_face(frame, face, self._size)))
         return Reading(
             to_pixels(virtual.clamp(-1, 1))[0],
             controllers[0].clamp(0, 1).numpy().astype(np.float32),
@@ -164,7 +169,22 @@ def who_is_driven(roots: Sequence[Path]) -> tuple[str, ...]:
 
 def has_reader(roots: Sequence[Path]) -> bool:
     """Whether a reader of photos is in service."""
-    return any(one.card.subject == "expression" and one.card.name == "reader" for one in checkpoints.list_all(roots))
+    return _has("reader", roots)
+
+
+def _has(name: str, roots: Sequence[Path]) -> bool:
+    return any(one.card.subject == "expression" and one.card.name == name for one in checkpoints.list_all(roots))
+
+
+def load_painter(character: str, roots: Sequence[Path]) -> tuple[Painter, Found]:
+    """What draws this character from controllers."""
+    found = checkpoints.find("expression", "painter", roots)
+    config = PainterConfig(**found.card.config)
+    if character not in config.characters:
+        raise ValueError(f"The painter draws {', '.join(config.characters)}, not {character!r}.")
+    network = Painter(config)
+    checkpoints.fill(network, checkpoints.load(found, (character,))[character], f"{found.folder} ({character})")
+    return network.eval().requires_grad_(False), found
 
 
 def load_reader(roots: Sequence[Path]) -> tuple[CloseReader, Found]:

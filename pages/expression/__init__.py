@@ -35,6 +35,6 @@ PAGE = Page(
     system="expression",
     wants=("converter", "reader", "regressor_juno", "regressor_fen"),
     commands=(COMMAND, COLLECT),
-    offers=(Offer("expression", "converter", steps=4000),),
+    offers=(Offer("expression", "reader", steps=2000), Offer("expression", "converter", steps=4000)),
     attach=attach,
 )

@@ -13,6 +13,7 @@ from training.recipes import (
     depth,
     expression,
     expression_encoder,
+    expression_painter,
     expression_personal,
     expression_reader,
     face,
@@ -33,6 +34,7 @@ RECIPES: dict[str, dict[str, Factory]] = {
     "expression": {
         "converter": expression.make_converter_recipe,
         "encoder": expression_encoder.make_encoder_recipe,
+        "painter": expression_painter.make_painter_recipe,
         "personal": expression_personal.make_personal_recipe,
         "reader": expression_reader.make_reader_recipe,
         "regressor": expression.make_regressor_recipe,

@@ -48,7 +48,13 @@ class ReaderRecipe:
         steps, rate = request.steps, float(request.options.get("rate", 1.5e-3))
         self.phases = (
             Phase(
-                "read", tuple(self.modules), rate, (0.9, 0.99), 1e-2, clip=5.0, schedule=lambda step: cosine(step, steps)
+                "read",
+                tuple(self.modules),
+                rate,
+                (0.9, 0.99),
+                1e-2,
+                clip=5.0,
+                schedule=lambda step: cosine(step, steps),
             ),
         )
         self.sources = dict(SOURCES)
