@@ -13,7 +13,7 @@ from studio.store import AnnotationRow, MediaRow, Store
 
 KINDS = ("controllers",)
 """What is labelled: ``controllers`` is {"controllers": {name: 0..1}, "turn_degrees": [yaw, pitch, roll]}; its suggestion
-also names the character whose regressor read them."""
+also names the character that was driven."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def test_a_corrected_frame_is_kept_whole_with_both_sets_of_numbers_and_consent(
     assert kept.label == {"controllers": dict(zip(NAMES, RIGHT.tolist(), strict=True)), "turn_degrees": [1, 2, 3]}
     changed = {name for name in NAMES if kept.label["controllers"][name] != kept.suggestion["controllers"][name]}
     assert changed == {NAMES[7]}
-    assert kept.suggested_by.startswith("expression/converter ")
+    assert kept.suggested_by.startswith("expression/reader ")
     medium = services.media.get("local", kept.medium)
     assert (medium.kind, medium.room) == ("upload", "expression")
     assert np.array_equal(read_picture(medium.path), read_frame(frame))

@@ -99,8 +99,11 @@ def _picture(services: Services, profile: str, correction: Correction) -> Medium
 
 
 def _reader(services: Services, profile: str) -> str:
-    try:
-        card = checkpoints.find(ROOM, "converter", services.people.weight_roots(profile)).card
-    except checkpoints.CheckpointMissing:
-        return ""
-    return f"{card.subject}/{card.name} {card.version}"
+    """What reads: the reader of photos, or else the converter whose pictures are read."""
+    cards = {
+        found.card.name: found.card
+        for found in checkpoints.list_all(services.people.weight_roots(profile))
+        if found.card.subject == ROOM
+    }
+    card = cards.get("reader") or cards.get("converter")
+    return "" if card is None else f"{card.subject}/{card.name} {card.version}"

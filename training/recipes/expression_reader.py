@@ -30,7 +30,8 @@ INPUTS = (*PATCHES, "places")
 
 class ReaderRecipe:
     """Motion left of 130 controllers; dense points and how far each was moved are told as well, by a head that is thrown
-    away. Options ``rate``, ``batch``, ``count``, ``alone``, ``first``."""
+    away. Options ``rate``, ``batch``, ``count``, ``alone``, ``first``; ``squares``: how much squares of motion count, without
+    which a reader says at first that nothing moves, and of which it wants less once it has learned to look."""
 
     subject, name, round_size = "expression", "reader", 10_000
     published = compiled = ("reader",)
@@ -45,6 +46,7 @@ class ReaderRecipe:
         }
         self.averaged = dict.fromkeys(self.modules, 4_000.0)
         self.batch_size = int(request.options.get("batch", 48 if request.preset != "full" else 128))
+        self._squares = float(request.options.get("squares", 2.0))
         steps, rate = request.steps, float(request.options.get("rate", 1.5e-3))
         self.phases = (
             Phase(
@@ -88,7 +90,7 @@ class ReaderRecipe:
         strayed = (shown[:, 1] - batch["moves"]).square().sum(2)
         return {
             "motion": motion_error(told, batch["controllers"]),
-            "squares": 2.0 * squared_motion_error(told, batch["controllers"]),
+            "squares": self._squares * squared_motion_error(told, batch["controllers"]),
             "points": 2.0 * apart.add(1e-8).sqrt().mean(),
             "moves": 0.5 * strayed.mean() / MOVED**2,
         }
