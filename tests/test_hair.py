@@ -211,6 +211,16 @@ def test_lighter_grades_are_lighter_and_redder_ones_redder() -> None:
     assert bool((ratio[1:] > ratio[:-1]).all())
 
 
+@pytest.mark.parametrize("lightness", [0.05, 0.2, 0.4, 0.6, 0.9])
+def test_red_hair_is_red_not_a_warm_brown(lightness: float) -> None:
+    light = torch.full((2,), lightness)
+    red, green, blue = pigment_albedo(light, torch.tensor([0.0, 1.0])).unbind(1)
+    assert red[1] / green[1] > 3.0
+    assert red[1] / green[1] > 1.5 * red[0] / green[0]
+    assert red[1] > 0.95 * red[0]  # tinted, not only darkened
+    assert green[1] > 2 * blue[1]
+
+
 def test_grey_strands_are_a_share_of_the_hair() -> None:
     seeds, vertices = people(3)
     roots = find_roots(load_head(), vertices, COUNT)

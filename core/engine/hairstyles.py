@@ -254,6 +254,8 @@ def make_style(choice: HairChoice, seeds: Tensor) -> HairStyle:
 _EUMELANIN = (0.419, 0.697, 1.37)
 _PHEOMELANIN = (0.187, 0.4, 1.05)
 """Absorption of hair's two pigments (d'Eon et al. 2011)."""
+_COPPER = (0.25, -0.55, -0.9)
+"""How much more or less of each colour red hair throws back than its pigments say, as a logarithm."""
 DYES = (
     (0.50, 0.02, 0.12),
     (0.04, 0.10, 0.45),
@@ -273,7 +275,9 @@ def pigment_albedo(lightness: Tensor, redness: Tensor) -> Tensor:
     eumelanin = dark * (1.0 - 0.75 * redness)
     absorbed = eumelanin[:, None] * dark.new_tensor(_EUMELANIN) + red[:, None] * dark.new_tensor(_PHEOMELANIN)
     # Chiang et al. 2016, eq. 9, at azimuthal roughness 0.3
-    return torch.exp(-torch.sqrt(absorbed) * 2.6)
+    natural = torch.exp(-torch.sqrt(absorbed) * 2.6)
+    # the pigments alone make a warm brown of what everybody calls red hair
+    return natural * torch.exp(redness[:, None] * dark.new_tensor(_COPPER))
 
 
 def make_colours(
