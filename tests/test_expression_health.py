@@ -110,7 +110,7 @@ def test_too_few_readings_end_in_a_sentence_and_not_in_a_table() -> None:
 def test_the_live_path_gathers_readings_under_their_prompt_before_anything_is_taken_off(tmp_path: Path) -> None:
     put_weights(tmp_path)
     predictor = Predictor.load((tmp_path / "weights", Settings().shipped / "weights"))
-    desk, person = Desk(lambda: predictor, threading.Lock()), pack(draw_person())
+    desk, person = Desk(lambda _: predictor, threading.Lock()), pack(draw_person())
     desk.change({"gains": {"jaw": 3.0}, "locked": ["brows"], "hand": {"tongue_out": 1.0}})
     for stage in ("neutral", "talk"):
         assert desk.guide(stage) == {}

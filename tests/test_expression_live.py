@@ -78,7 +78,7 @@ def unfold(answer: bytes) -> tuple[dict[str, Any], bytes, bytes]:
 
 
 def make_desk(predictor: Predictor) -> Desk:
-    return Desk(lambda: predictor, threading.Lock())
+    return Desk(lambda _: predictor, threading.Lock())
 
 
 def test_a_frame_is_answered_with_130_numbers_a_picture_and_where_the_time_went(
@@ -111,6 +111,25 @@ def test_two_visitors_do_not_share_what_they_set(predictor: Predictor, person: b
     one.change({"type": "settings", "hand": {"jaw_open": 1.0}, "locked": ["brows"], "smoothing": None})
     assert unfold(one.answer_frame(1, person, 0))[0]["values"][INDEX["jaw_open"]] == 1.0
     assert unfold(other.answer_frame(1, person, 0))[0]["values"][INDEX["jaw_open"]] < 0.9
+
+
+def test_a_visitor_chooses_what_numbers_are_read_from(predictor: Predictor, person: bytes) -> None:
+    asked: list[str] = []
+
+    def open_by(way: str) -> Predictor:
+        asked.append(way)
+        return predictor
+
+    desk = Desk(open_by, threading.Lock())
+    desk.answer_frame(1, person, 0)
+    assert desk.take_neutral() is not None
+    desk.change({"way": "virtual", "smoothing": None})
+    assert desk.take_neutral() is None  # what another network read of this face is no measure for this one
+    desk.answer_frame(2, person, 0)
+    assert asked == ["photo", "virtual"]
+    with pytest.raises(BadRequest, match="photo or virtual"):
+        desk.change({"way": "ear"})
+    assert desk.wanted.way == "virtual"
 
 
 def test_a_neutral_face_is_taken_off_what_follows(predictor: Predictor, person: bytes) -> None:
@@ -216,7 +235,7 @@ def test_frames_that_come_one_by_one_are_read_too_and_say_why_they_are_not(
     assert np.array_equal(held, drawn)  # the pose is held
     bare = Services.open(Settings(home=tmp_path / "bare", shipped=tmp_path / "nothing"), (PAGE,))
     try:
-        without = Desk(lambda: handlers.Predictor.load(bare.people.weight_roots("local")), threading.Lock())
+        without = Desk(lambda _: handlers.Predictor.load(bare.people.weight_roots("local")), threading.Lock())
         assert on_stream(without, draw_person(), scene, say)[0] is None
         assert "weights" in on_stream(without, draw_person(), scene, say)[1]
     finally:

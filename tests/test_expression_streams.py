@@ -179,7 +179,7 @@ def test_a_listener_gets_what_is_read_while_it_is_read_and_nothing_before_or_aft
     predictor: Predictor, listener: socket.socket
 ) -> None:
     person, black = pack(draw_person()), pack(np.zeros((192, 192, 3), np.uint8))
-    desk = Desk(lambda: predictor, threading.Lock())
+    desk = Desk(lambda _: predictor, threading.Lock())
     desk.change({"hand": {"jaw_left": 0.75}})
     desk.answer_frame(1, person, 0)
     assert hear(listener) == []  # off until asked for
@@ -219,7 +219,7 @@ def test_an_address_that_cannot_be_is_a_sentence(kind: str, host: str, port: obj
 
 
 def test_a_network_that_refuses_is_told_and_the_live_path_goes_on(predictor: Predictor, tmp_path: Path) -> None:
-    desk = Desk(lambda: predictor, threading.Lock())
+    desk = Desk(lambda _: predictor, threading.Lock())
     desk.send_to({"kind": "vmc", "on": True, "host": "255.255.255.255", "port": 39539})  # broadcasting is not allowed
     answer = desk.answer_frame(1, pack(draw_person()), 0)
     assert b"Nothing can be sent to 255.255.255.255 port 39539" in answer

@@ -65,7 +65,7 @@ class LikenessLive extends HTMLElement {
     for (const button of this.querySelectorAll("[data-example]")) {
       button.addEventListener("click", () => this.#play(button.dataset.example));
     }
-    for (const name of ["character", "ground", "light", "middle", "smoothing"]) {
+    for (const name of ["character", "ground", "light", "middle", "way", "smoothing"]) {
       this.find(name).addEventListener("input", () => this.#choose(name));
     }
     this.find("mirror").addEventListener("input", (event) => this.classList.toggle("mirrored", event.target.checked));
@@ -125,7 +125,7 @@ class LikenessLive extends HTMLElement {
       type: "settings", character: this.find("character").value, ground: this.find("ground").value,
       light: this.find("light").value, gains: this.board.gains, locked: [...this.board.locked], hand: this.board.hand,
       neutral: this.neutral, reach: this.reach, smoothing: smoothing > 0 ? 6 * (1 - smoothing) ** 2 + 0.4 : null,
-      virtual: !wantsScene, drawn: wantsScene || !this.rig,
+      virtual: !wantsScene, drawn: wantsScene || !this.rig, way: this.find("way").value,
     });
   }
 

@@ -188,7 +188,7 @@ def keep_character(home: Path, name: str, form: str = "glb") -> Path:
 async def serve_socket(socket: WebSocket, services: Services, device: threading.Lock) -> None:
     """One visitor: a reader that keeps only the newest frame, and a worker that answers it."""
     profile = profile_of(socket)
-    desk = Desk(lambda: handlers.open_predictor(services, profile), device)
+    desk = Desk(lambda way: handlers.open_predictor(services, profile, way), device)
     await socket.accept()
     slot = Slot()
     worker = asyncio.create_task(_answer(socket, desk, slot))

@@ -84,12 +84,14 @@ def choose_character(services: Services, profile: str, character: str) -> str:
     return character
 
 
-def on_picture(services: Services, profile: str, file: str | None, character: str, ground: str, light: str) -> Mimicked:
+def on_picture(
+    services: Services, profile: str, file: str | None, character: str, ground: str, light: str, way: str = WAYS[0]
+) -> Mimicked:
     """A face picture becomes the character's picture and 130 numbers."""
     if not file:
         raise BadRequest("Give a picture with a face first.")
     scene = choose_scene(ground, light)
-    predictor = open_predictor(services, profile)
+    predictor = open_predictor(services, profile, way)
     choose_character(services, profile, character)
     given = services.media.keep_upload(profile, ROOM, Path(file))
     try:
@@ -103,12 +105,14 @@ def on_picture(services: Services, profile: str, file: str | None, character: st
     return Mimicked(reading.virtual, kept, numbers, reading.turn_degrees, given)
 
 
-def on_clip(services: Services, profile: str, file: str | None, character: str, ground: str, light: str) -> str:
+def on_clip(
+    services: Services, profile: str, file: str | None, character: str, ground: str, light: str, way: str = WAYS[0]
+) -> str:
     """A clip becomes a virtual clip, tracks and an animation, as a job. Returns its number."""
     if not file:
         raise BadRequest("Give a clip with a face first.")
     scene = choose_scene(ground, light)
-    predictor = open_predictor(services, profile)
+    predictor = open_predictor(services, profile, way)
     choose_character(services, profile, character)
     given = services.media.keep_upload(profile, ROOM, Path(file))
     if not given.type.startswith("video/"):

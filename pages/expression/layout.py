@@ -10,7 +10,7 @@ from core.engine.controllers import NAMES
 from core.image import Pixels, read_picture
 from pages.expression import handlers
 from pages.expression.collection import collect, on_collect
-from pages.expression.live_layout import EXAMPLE_CLIPS, lay_out_live, scene_words
+from pages.expression.live_layout import EXAMPLE_CLIPS, lay_out_live, scene_words, ways_to_read
 from pages.expression.stream import lay_out_stream
 from pages.expression.words import label
 from studio import panels
@@ -75,6 +75,15 @@ def _scene_choices(say: Language) -> list[Any]:
         ]
 
 
+def _way_choice(say: Language) -> Any:
+    import gradio as gr
+
+    choices = [(text, way) for way, text in ways_to_read(say).items()]
+    return gr.Dropdown(
+        choices, value=choices[0][1], label=say("expression.live.way"), info=say("expression.way.about"), min_width=120
+    )
+
+
 def _examples(services: Services, names: tuple[str, ...], ending: str) -> list[list[str]]:
     folder = services.settings.shipped / "examples" / "expression"
     return [[str(folder / f"{name}.{ending}")] for name in names if (folder / f"{name}.{ending}").is_file()]
@@ -90,7 +99,7 @@ def _lay_out_picture(services: Services, say: Language) -> None:
                 elem_id="expression-picture",
             )  # fmt: skip
             gr.Examples(_examples(services, EXAMPLE_PICTURES, "webp"), given, label=say("expression.examples"))
-            scene = _scene_choices(say)
+            scene = [*_scene_choices(say), _way_choice(say)]
             go = gr.Button(say("expression.picture.go"), variant="primary", elem_id="expression-picture-go")
         with gr.Column(min_width=280):
             virtual = gr.Image(label=say("expression.picture.virtual"), interactive=False, height=256)
@@ -138,7 +147,7 @@ def _lay_out_clip(services: Services, say: Language) -> None:
                 sources=["upload", "webcam"], label=say("expression.clip.given"), height=320, elem_id="expression-clip"
             )
             gr.Examples(_examples(services, EXAMPLE_CLIPS, "mp4"), given, label=say("expression.examples"))
-            scene = _scene_choices(say)
+            scene = [*_scene_choices(say), _way_choice(say)]
             with gr.Row():
                 go = gr.Button(say("expression.clip.go"), variant="primary", elem_id="expression-clip-go")
                 stop = gr.Button(say("job.cancel"), elem_id="expression-clip-cancel")

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.engine.characters import CHARACTERS
 from core.engine.controllers import NAMES
-from core.expression.predict import Predictor
+from core.expression.predict import WAYS, Predictor
 from core.expression.rig import Posing, Smoothed, Smoothing, Values, pose, smooth
 from core.expression.scene import Scene, draw_scene
 from core.face.reader import Face
@@ -35,7 +35,8 @@ DRAWN_PIXELS = 224
 MOST_GUIDED = 2400
 """A guided clip keeps so many readings at most, whatever the browser forgets to end."""
 Turn = tuple[float, float, float]
-Open = Callable[[], Predictor]
+Open = Callable[[str], Predictor]
+"""By what controllers are read from."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Wanted:
     """Whether the network's picture is sent."""
     drawn: bool = False
     """Whether the character drawn in the scene is sent."""
+    way: str = WAYS[0]
+    """What controllers are read from."""
 
 
 def read_wanted(message: dict[str, Any]) -> Wanted:
@@ -73,7 +76,11 @@ def read_wanted(message: dict[str, Any]) -> Wanted:
     character = str(message.get("character", "juno"))
     if character not in CHARACTERS:
         raise BadRequest(f"There is no character {character!r}; there is {', '.join(CHARACTERS)}.")
-    return Wanted(character, posing, how, scene, bool(message.get("virtual", True)), bool(message.get("drawn", False)))
+    way = str(message.get("way", WAYS[0]))
+    if way not in WAYS:
+        raise BadRequest(f"Controllers are read from {' or '.join(WAYS)}, not {way!r}.")
+    virtual, drawn = bool(message.get("virtual", True)), bool(message.get("drawn", False))
+    return Wanted(character, posing, how, scene, virtual, drawn, way)
 
 
 class Desk:
@@ -94,7 +101,7 @@ class Desk:
     def change(self, message: dict[str, Any]) -> None:
         """Take settings over."""
         wanted = read_wanted(message)
-        if wanted.character != self.wanted.character:
+        if (wanted.character, wanted.way) != (self.wanted.character, self.wanted.way):
             self._smoothed = None
             self._read.clear()
         self.wanted = wanted
@@ -191,7 +198,7 @@ class Desk:
         if frame[::8, ::8].mean() < DARK:
             self._face = None
             return "black", None
-        predictor = self._open()
+        predictor = self._open(self.wanted.way)
         at = time.perf_counter()
         self._face = predictor.reader.follow(frame, self._face)
         spent["find"] = _since(at)

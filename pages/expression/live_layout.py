@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.engine.character_stage import GROUNDS, LIGHTS
 from core.engine.characters import CHARACTERS
+from core.expression.predict import WAYS
 from pages.expression.senders import HERE, KINDS
 from pages.expression.words import live_facts, live_words
 from studio.language import Language
@@ -29,6 +30,11 @@ def scene_words(say: Language) -> tuple[dict[str, str], dict[str, str], dict[str
         {name: say(f"ground.{name}") for name in GROUNDS},
         {name: say(f"light.{name}") for name in LIGHTS},
     )
+
+
+def ways_to_read(say: Language) -> dict[str, str]:
+    """What controllers may be read from, as a person reads it."""
+    return {way: say(f"expression.way.{way}") for way in WAYS}
 
 
 def lay_out_live(say: Language) -> str:
@@ -69,6 +75,7 @@ def lay_out_live(say: Language) -> str:
 <span class="examples">{word("examples")} {examples}</span></div>
 <div class="strip">{pick("character", people, CHARACTERS[0])}{pick("ground", grounds, "paper")}
 {pick("light", lights, "studio")}{pick("middle", middle, "network")}
+{pick("way", ways_to_read(say), "photo")}
 <label>{word("smoothing")} <input type="range" data-at="smoothing" min="0" max="1" step="0.05" value="0.5"></label>
 <label><input type="checkbox" data-at="mirror" checked> {word("mirror")}</label></div>
 <div class="guide" data-at="guide" role="status" aria-live="assertive" hidden><small></small><strong></strong>

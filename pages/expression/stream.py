@@ -45,7 +45,7 @@ def lay_out_stream(services: Services, say: Language, scene: list[Any]) -> None:
     ) -> tuple[Pixels | None, str, Desk | None]:
         if frame is None:
             return None, "", held
-        held = held or Desk(lambda: handlers.open_predictor(inner, profile), device)
+        held = held or Desk(lambda way: handlers.open_predictor(inner, profile, way), device)
         return *on_stream(held, frame, values, say), held
 
     camera.stream(
