@@ -74,12 +74,12 @@ class CloseData:
         right, left = torch.where(swap, squares[:, 1], squares[:, 0]), torch.where(swap, squares[:, 0], squares[:, 1])
         laid = (right, left, squares[:, 2], squares[:, 3])
         turned = (mirrored, ~mirrored, mirrored, mirrored)
-        patches = [
+        right, left, mouth, whole = (
             cut(pixels, square, size, flip) for square, size, flip in zip(laid, self._config.sizes, turned, strict=True)
-        ]
+        )
         moved = torch.where(mirrored[:, None], moved[:, list(MIRROR)], moved)
         points, rest = (into_crop(points_, squares[:, 3], mirrored) for points_ in where)
-        return Near(*patches, places, moved, points, points - rest)
+        return Near(right, left, mouth, whole, places, moved, points, points - rest)
 
 
 def _mirror(marks: Tensor) -> Tensor:
