@@ -166,6 +166,12 @@ def test_numbers_are_read_from_the_photo_where_a_reader_serves_and_else_from_wha
         told = network(*cut_patches(person, found, ReaderConfig.tiny()))
     assert told.shape == (1, len(NAMES))
     assert np.abs(told[0].numpy() - readings[direct].controllers).max() < 2e-3
+    card = checkpoints.Card("expression", "painter", config={"size": 32, "width": 4, "characters": ["juno"]})
+    only = {"juno": Painter(PainterConfig.tiny()).state_dict()}
+    checkpoints.save(tmp_path / "weights" / "expression" / "painter", card, only)
+    some = Predictor.load(roots)
+    assert np.array_equal(some.read_face(person, "fen", found).virtual, other.virtual)
+    assert not np.array_equal(some.read_face(person, "juno", found).virtual, readings[drawn].virtual)
     painters = {name: Painter(PainterConfig.tiny()) for name in ("juno", "fen")}
     for painter in painters.values():
         torch.nn.init.normal_(painter.draw.still, std=0.5)

@@ -63,9 +63,10 @@ class Predictor:
         size: int,
         cards: dict[str, Found],
         close: tuple[Exported, ReaderConfig] | None = None,
+        painted: Sequence[str] = (),
     ) -> None:
         self._reader, self._transfers, self._size, self._close = reader, transfers, size, close
-        self.cards = cards
+        self.cards, self._painted = cards, painted
 
     @classmethod
     def load(
@@ -88,18 +89,18 @@ class Predictor:
             cards["reader"], shape = found, ReaderConfig(**found.card.config)
             probed = [cut_patches(pixels, face, shape) for pixels, face in probes]
             close = _quicken(network, probed, memory), shape
-        transfers = {}
+        transfers, painted = {}, _painted(roots) if close is not None else ()
         crops = [(to_tensor(crop_face(pixels, face, config.size)),) for pixels, face in probes]
         for name in characters:
             if close is None:
                 network, cards[f"regressor_{name}"] = load_transfer(converter, name, roots)
                 transfers[name] = _quicken(network, crops, memory)
-            elif _has("painter", roots):
+            elif name in painted:
                 network, cards["painter"] = load_painter(name, roots)
                 transfers[name] = _quicken(network, [close[0](*patches) for patches in probed], memory)
             else:
                 transfers[name] = _quicken(load_drawing(converter, name), crops, memory)
-        return cls(FaceReader.load(roots), transfers, config.size, cards, close)
+        return cls(FaceReader.load(roots), transfers, config.size, cards, close, painted)
 
     @property
     def way(self) -> str:
@@ -134,7 +135,9 @@ class Predictor:
         else:
             network, shape = self._close
             (controllers,) = network(*cut_patches(frame, face, shape))
-            (virtual,) = draw(controllers if "painter" in self.cards else to_tensor(crop_face(frame, face, self._size)))
+            (virtual,) = draw(
+                controllers if character in self._painted else to_tensor(crop_face(frame, face, self._size))
+            )
         return Reading(
             to_pixels(virtual.clamp(-1, 1))[0],
             controllers[0].clamp(0, 1).numpy().astype(np.float32),
@@ -176,12 +179,17 @@ def _has(name: str, roots: Sequence[Path]) -> bool:
     return any(one.card.subject == "expression" and one.card.name == name for one in checkpoints.list_all(roots))
 
 
+def _painted(roots: Sequence[Path]) -> tuple[str, ...]:
+    """Characters that a painter draws; a converter draws the others."""
+    if not _has("painter", roots):
+        return ()
+    return PainterConfig(**checkpoints.find("expression", "painter", roots).card.config).characters
+
+
 def load_painter(character: str, roots: Sequence[Path]) -> tuple[Painter, Found]:
     """What draws this character from controllers."""
     found = checkpoints.find("expression", "painter", roots)
     config = PainterConfig(**found.card.config)
-    if character not in config.characters:
-        raise ValueError(f"The painter draws {', '.join(config.characters)}, not {character!r}.")
     network = Painter(config)
     checkpoints.fill(network, checkpoints.load(found, (character,))[character], f"{found.folder} ({character})")
     return network.eval().requires_grad_(False), found
