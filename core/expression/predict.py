@@ -83,7 +83,10 @@ class Predictor:
         converter = checkpoints.find("expression", "converter", roots)
         config = ConverterConfig(**converter.card.config)
         cards, close = {"converter": converter}, None
-        probes, probed = [_probe(seed) for seed in range(2)], list[Inputs]()
+        probes = (
+            [] if memory is None else [_probe(seed) for seed in range(2)]
+        )  # only who chooses among forms wants faces
+        probed = list[Inputs]()
         if way == "photo" and has_reader(roots):
             network, found = load_reader(roots)
             cards["reader"], shape = found, ReaderConfig(**found.card.config)
