@@ -262,6 +262,7 @@ def test_every_recipe_takes_a_step_on_engine_faces(weights: Path) -> None:
     generator = str(weights / "textedit" / "generator")
     recipes = [
         make_generator_recipe(recipe_request("generator", warm=0.25)),
+        make_generator_recipe(recipe_request("generator", warm=1, listener=str(weights / "textedit" / "captioner"))),
         make_captioner_recipe(recipe_request("captioner")),
         make_inverter_recipe(recipe_request("inverter", generator=generator, pictures=1)),
         make_editor_recipe(recipe_request("editor", generator=generator, pictures=2)),

@@ -24,9 +24,11 @@ from core.textedit.networks import make_generator
 from core.textedit.places import PlacedGenerator
 from core.textedit.predict import frame_face
 from core.textedit.telling import DOUBT, agreement, choose_sentence, read_doubts
+from training.recipes.textedit import make_captioner_recipe
 from training.spec import BadRequest, RunSpec
 from training.textedit_framing import frame_portraits
 from training.textedit_growing import choose_size, grow
+from training.textedit_tasks import SHAKEN, misread
 
 SEEDS = torch.arange(700_000_000, 700_000_048)
 
@@ -255,3 +257,56 @@ def test_proposed_sentences_begin_with_the_likeliest_differ_and_are_the_same_eve
     again, _ = captioner.propose(picture, 6)
     assert rows == again
     assert grades.shape == (len(KEYS),)
+
+
+def test_a_face_reads_as_its_mirror_image_does_but_for_the_side_it_is_turned_to() -> None:
+    torch.manual_seed(2)
+    captioner = Captioner(Config.tiny()).eval()
+    pictures = torch.rand(3, 3, 32, 32) * 2 - 1
+    read, mirrored = captioner.read(pictures), captioner.read(pictures.flip(3))
+    turn = KEYS.index("head_turn")
+    others = [place for place in range(len(KEYS)) if place != turn]
+    assert torch.allclose(read[:, others], mirrored[:, others], atol=1e-5)
+    assert torch.allclose(read[:, turn], 1.0 - mirrored[:, turn], atol=1e-5)
+    assert not torch.allclose(read, captioner.grades(captioner.see(pictures)[1]), atol=1e-3)
+
+
+def test_a_drawn_picture_that_reads_otherwise_is_pulled_to_what_the_true_one_says() -> None:
+    torch.manual_seed(2)
+    listener = Captioner(Config.tiny()).eval().requires_grad_(False)
+    true = torch.rand(2, 3, 32, 32) * 2 - 1
+    drawn = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert float(misread(listener, true, true, 5)) == 0.0
+    assert float(misread(listener, drawn, true, 5)) == float(misread(listener, drawn, true, 5)), (
+        "each step its own look"
+    )
+    assert len({float(misread(listener, drawn, true, step)) for step in range(4)}) == 4
+    drawn.requires_grad_()
+    before = float(misread(listener, drawn.detach(), true, 0))
+    for step in range(12):
+        (slope,) = torch.autograd.grad(misread(listener, drawn, true, step), drawn)
+        drawn.data -= 0.02 * slope.sign()
+    assert float(misread(listener, drawn.detach(), true, 0)) < 0.8 * before
+
+
+def test_a_captioner_sees_half_of_its_faces_mirrored_and_is_told_the_other_side_then() -> None:
+    recipe = make_captioner_recipe(
+        RunSpec("textedit", "captioner", "tiny", device="cpu", options={"batch": 6, "validated": 2, "count": 6})
+    )
+    found, batch = recipe.data.learn(0, 6), recipe.batch(0, 6, 0)
+    turn = KEYS.index("head_turn")
+    sides = []
+    for own, seen, true, told in zip(found.pixels, batch["pixels"], found.grades, batch["grades"], strict=True):
+        inner = (slice(None), slice(SHAKEN, -SHAKEN), slice(SHAKEN, -SHAKEN))
+        moved = [
+            (seen.roll((down, across), (1, 2))[inner] - side[inner]).abs().max() < 1e-6
+            for side in (own, own.flip(2))
+            for down in range(-SHAKEN, SHAKEN + 1)
+            for across in range(-SHAKEN, SHAKEN + 1)
+        ]
+        assert sum(map(bool, moved)) == 1, "the very same picture, moved a little"
+        mirrored = moved.index(True) >= len(moved) // 2
+        assert float(told[turn]) == pytest.approx(1.0 - float(true[turn]) if mirrored else float(true[turn]))
+        sides.append(mirrored)
+    assert 0 < sum(sides) < 6
+    assert torch.equal(batch["pixels"], recipe.batch(0, 6, 0)["pixels"])

@@ -6,13 +6,9 @@ keeps seeing true captions, so that the two cannot agree on a secret code.
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from core import checkpoints
 from core.engine.attributes import ASKABLE, INDEX
 from core.engine.parser import parse
 from core.image import Pixels, contact_sheet, to_pixels
@@ -29,10 +25,10 @@ from training.spec import RunSpec
 from training.textedit_data import VALIDATED
 from training.textedit_entrance import Entrance, choose_fuse
 from training.textedit_tasks import (
-    ASSETS,
     SOURCES,
     SUBJECT,
     load_generator,
+    load_listener,
     open_data,
     read_config,
     tell,
@@ -92,15 +88,12 @@ class EditorRecipe:
         self.sources = dict(SOURCES)
         self.seed, self.data = request.seed, open_data(request, self.config.size)
         self._validated = int(request.options.get("validated", VALIDATED))
-        listener = _find_listener(request)
+        listener = load_listener(request)
         if listener is not None:
             self._ways = self._ways * self._listen(listener)[:, :, None]
 
-    def _listen(self, found: checkpoints.Found) -> Tensor:
+    def _listen(self, listener: Captioner) -> Tensor:
         """How much more than it is to draw the generator must be asked for, by the word of this captioner."""
-        listener = Captioner(Config.read(found.card.config))
-        checkpoints.fill(listener, checkpoints.load(found, ("captioner",))["captioner"], f"{found.folder} (captioner)")
-        listener.eval().requires_grad_(False)
         true = self.data.validate(self._validated)
         read = listener.grades(listener.see(true.pixels.float().cpu())[1]).float()
         return find_gains(self.generator, self._reading, listener, self._ways, follow(read, true.grades.cpu()))
@@ -201,17 +194,6 @@ class EditorRecipe:
             rows.append(self._move(rows[0], asked))
         drawn = [self.entrance.draw(self.generator, row).float().cpu().clamp(-1, 1) for row in rows]
         return contact_sheet([picture for row in drawn for picture in to_pixels(row)], len(codes))
-
-
-def _find_listener(request: RunSpec) -> checkpoints.Found | None:
-    if "listener" in request.options:
-        folder = Path(str(request.options["listener"]))
-        return checkpoints.Found(folder, checkpoints.read_card(folder), folder)
-    if request.preset == "tiny":
-        return None
-    with contextlib.suppress(checkpoints.CheckpointMissing):
-        return checkpoints.find(SUBJECT, "captioner", [ASSETS])
-    return None
 
 
 def set_goals(standard: Standard, codes: Tensor, requests: list[Request]) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import checkpoints
@@ -26,6 +27,8 @@ ASSETS = Path(__file__).resolve().parents[1] / "assets" / "weights"
 SOURCES = {"engine": "faces drawn by core/engine; none of these people exists"}
 SUBJECT, ROUND = "textedit", 10_000
 MOST_WORDS = 56
+SHAKEN, NOISE = 3, 0.06
+"""Pixels by which pictures are moved before a captioner sees them, and noise with which a frozen one does."""
 
 
 def read_config(request: RunSpec) -> Config:
@@ -68,6 +71,23 @@ def load_generator(request: RunSpec, config: Config) -> tuple[nn.Module, Standar
     return generator.eval().requires_grad_(False), standard.eval()
 
 
+def load_listener(request: RunSpec) -> Captioner | None:
+    """A finished captioner, frozen: that of option ``listener``, else the one in service; ``tiny`` has none by itself."""
+    if "listener" in request.options:
+        folder = Path(str(request.options["listener"]))
+        found = checkpoints.Found(folder, checkpoints.read_card(folder), folder)
+    elif request.preset == "tiny":
+        return None
+    else:
+        try:
+            found = checkpoints.find(SUBJECT, "captioner", [ASSETS])
+        except checkpoints.CheckpointMissing:
+            return None
+    listener = Captioner(Config.read(found.card.config))
+    checkpoints.fill(listener, checkpoints.load(found, ("captioner",))["captioner"], f"{found.folder} (captioner)")
+    return listener.eval().requires_grad_(False)
+
+
 def draw_codes(generator: Any, codes: Tensor, noise: str = "fixed") -> Tensor:
     """Pictures of codes by a frozen generator."""
     return generator.synthesis(generator.spread(generator.mapping(codes)), noise)
@@ -77,6 +97,29 @@ def tell(captioner: Captioner, pictures: Tensor, sentences: Tensor) -> tuple[Ten
     """How unlikely the captioner finds true sentences of pictures, and the scores it reads from them."""
     places, x = captioner.see(pictures)
     return unlikelihood(captioner.follow(places, x, sentences[:, :-1]), sentences), captioner.grades(x).float()
+
+
+def misread(listener: Captioner, drawn: Tensor, true: Tensor, step: int) -> Tensor:
+    """How differently a captioner reads drawn and true pictures: its grades and, less, all that it makes them from.
+
+    Pixels of a glance, a lip or a rim are few; what reads attributes asks for just these (as perceptual losses do, Johnson
+    2016). Both are moved a little, mirrored and made noisy alike, each step otherwise, so that no pattern of single pixels is
+    learned that only this network takes for a beard.
+    """
+    draw = torch.Generator().manual_seed(step)
+    down, across, mirrored = torch.randint(-SHAKEN, SHAKEN + 1, (3,), generator=draw).tolist()
+    noise = NOISE * torch.randn(true.shape, generator=draw).to(true.device)
+
+    def see(pictures: Tensor) -> Tensor:
+        moved = (pictures.float() + noise).roll((down, across), (2, 3))
+        return listener.see(moved.flip(3) if mirrored > 0 else moved)[1].float()
+
+    with torch.no_grad():
+        x = see(true)
+        wanted = listener.grades(x).float()
+    found = see(drawn)
+    grades = (listener.grades(found).float() - wanted).square().mean()
+    return 10.0 * grades + (found - x).abs().mean() / x.abs().mean().clamp_min(1e-6)
 
 
 class CaptionerRecipe:
@@ -105,8 +148,9 @@ class CaptionerRecipe:
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """Faces with a sentence each, another one every time."""
         found = self.data.learn(step, self.batch_size)
-        sentences = write_sentences(found.grades, [int(seed) * 8191 + step for seed in found.seeds])
-        whole = {"pixels": found.pixels, "sentences": sentences, "grades": found.grades}
+        pixels, grades = _look_again(found.pixels, found.grades, torch.Generator().manual_seed(step))
+        sentences = write_sentences(grades, [int(seed) * 8191 + step for seed in found.seeds])
+        whole = {"pixels": pixels, "sentences": sentences, "grades": grades}
         return {key: value[part * size : part * size + size] for key, value in whole.items()}
 
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
@@ -124,9 +168,9 @@ class CaptionerRecipe:
         found = self.data.validate(self._validated)
         device = next(self.captioner.parameters()).device
         sentences = write_sentences(found.grades, found.seeds.tolist())
-        said, grades = tell(self.captioner, found.pixels.to(device), sentences.to(device))
+        said, _ = tell(self.captioner, found.pixels.to(device), sentences.to(device))
         true = found.grades.cpu()
-        off, mean = grades.cpu() - true, (true.mean(0) - true).abs().mean()
+        off, mean = self.captioner.read(found.pixels.to(device)).cpu() - true, (true.mean(0) - true).abs().mean()
         doubts = {f"doubt_{key}": float(off[:, place].square().mean().sqrt()) for place, key in enumerate(KEYS)}
         errors = {"grade_error": float(off.abs().mean()), "grade_error_of_the_mean": float(mean)}
         return {"validation": float(said), **errors, **doubts}
@@ -141,6 +185,21 @@ class CaptionerRecipe:
         device = next(self.captioner.parameters()).device
         shown = self.data.validate(self._validated).pixels[:count].to(device)
         return [read_numbers(row, "en") for row in self.captioner.describe(shown)]
+
+
+def _look_again(pixels: Tensor, grades: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The same faces, half of them mirrored, each framed a little otherwise: few faces last longer so."""
+    mirrored = torch.rand(len(pixels), generator=draw) < 0.5
+    aside = torch.randint(2 * SHAKEN + 1, (len(pixels), 2), generator=draw).tolist()
+    height, width = pixels.shape[2:]
+    wide = F.pad(pixels.float(), (SHAKEN,) * 4, mode="replicate")
+    framed = torch.stack(
+        [one[:, down : down + height, across : across + width] for one, (down, across) in zip(wide, aside, strict=True)]
+    )
+    turn, mirrored = KEYS.index("head_turn"), mirrored.to(pixels.device)
+    grades = grades.clone()
+    grades[:, turn] = torch.where(mirrored, 1.0 - grades[:, turn], grades[:, turn])
+    return torch.where(mirrored[:, None, None, None], framed.flip(3), framed), grades
 
 
 def write_sentences(grades: Tensor, seeds: list[int]) -> Tensor:

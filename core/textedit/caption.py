@@ -17,7 +17,7 @@ from core.textedit.networks import bring
 from core.textedit.vocabulary import COMMA, END, LONGEST, PAD, START_CHINESE, START_ENGLISH, UNKNOWN
 
 MAP_SIDE = 8
-WARMTH = 0.4
+WARMTH = 1.0
 """How far sentences drawn by lot stray from the likeliest."""
 LAYERS = 18
 FACE_BOX = (0.2, 0.24, 0.8, 0.84)
@@ -95,6 +95,14 @@ class Captioner(nn.Module):
         """Scores (N, 26) of the attributes from x: a plain reading beside the sentences."""
         return self.grade(x)
 
+    @torch.no_grad()
+    def read(self, pictures: Tensor) -> Tensor:
+        """Scores (N, 26) of pictures, read from each and its mirror image: nothing but the turn of a head changes sides."""
+        there, mirrored = (self.grades(self.see(one)[1]).float() for one in (pictures, pictures.flip(3)))
+        turn = KEYS.index("head_turn")
+        mirrored[:, turn] = 1.0 - mirrored[:, turn]
+        return (there + mirrored) / 2
+
     def forward(self, pictures: Tensor, sentences: Tensor) -> Tensor:
         """What is said after each true word: logits N x (T - 1) x words for sentences N x T that begin with a start."""
         return self.follow(*self.see(pictures), sentences[:, :-1])
@@ -125,21 +133,23 @@ class Captioner(nn.Module):
     def propose(
         self, picture: Tensor, count: int, start: int = START_ENGLISH, most: int = LONGEST
     ) -> tuple[list[list[int]], Tensor]:
-        """The likeliest sentence about one picture and others drawn by lot, always the same; and its grades (26)."""
+        """The likeliest sentence about one picture and others drawn by lot, always the same; and its grades (26) by ``read``."""
         places, x = self.see(picture)
         draw = torch.Generator().manual_seed(0)
         luck = -torch.rand(count, most, self.say.out_features, generator=draw).clamp_min(1e-9).log()
         luck = -luck.clamp_min(1e-9).log() * WARMTH  # Gumbel: the greatest sum is a draw by the odds
         luck[0] = 0.0
-        rows = self._speak(places.expand(count, -1, -1), x.expand(count, -1), start, most, luck.to(x.device))
-        return rows, self.grades(x)[0].float()
+        rows = self._speak(places, x.expand(count, -1), start, most, luck.to(x.device))
+        return rows, self.read(picture)[0]
 
     def _speak(self, places: Tensor, x: Tensor, start: int, most: int, luck: Tensor | None = None) -> list[list[int]]:
+        """Sentences, one for each x; with the places of one picture alone all of them are about it."""
         word = torch.full((len(x), 1), start, dtype=torch.int64, device=x.device)
-        state, said = None, []
-        for _ in range(most):
+        state, said, ended = None, [], torch.zeros_like(word, dtype=torch.bool)
+        while len(said) < most and not ended.all():
             hidden, state = self._listen(x, word, state)
-            logits = self._answer(hidden, places)[:, 0]
+            asking = hidden.view(len(places), -1, hidden.shape[2])
+            logits = self._answer(asking, places).view(len(x), -1)
             logits[:, list(NEVER)] = -torch.inf
             logits.scatter_(1, word, -torch.inf)
             _forbid_again(logits, said)
@@ -149,6 +159,7 @@ class Captioner(nn.Module):
                 logits = logits + luck[:, len(said)]
             word = logits.argmax(1, keepdim=True)
             said.append(word)
+            ended |= word == END
         rows = torch.cat(said, 1).tolist()
         return [row[: row.index(END)] if END in row else row for row in rows]
 
@@ -157,8 +168,7 @@ def _forbid_again(logits: Tensor, said: list[Tensor]) -> None:
     """Rules out words that would end three words in a row which the sentence already holds."""
     if len(said) < 3:
         return
-    for row, sentence in enumerate(torch.cat(said, 1).tolist()):
-        last = sentence[-2:]
-        for place in range(len(sentence) - 2):
-            if sentence[place : place + 2] == last:
-                logits[row, sentence[place + 2]] = -torch.inf
+    words = torch.cat(said, 1)
+    begun = (words[:, :-2] == words[:, -2:-1]) & (words[:, 1:-1] == words[:, -1:])
+    again = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, words[:, 2:].where(begun, PAD), True)
+    logits.masked_fill_(again, -torch.inf)

@@ -37,7 +37,7 @@ PURPOSES = {
     "captioner": "which describes faces",
     "speech": "which hears Chinese",
 }
-PROPOSED = 32
+PROPOSED = 96
 """Sentences about a face whose clauses the best one is made of."""
 Numbers = npt.NDArray[np.float32]
 

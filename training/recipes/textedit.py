@@ -29,7 +29,15 @@ from training.task import cosine
 from training.textedit_data import FITTED, VALIDATED, PortraitData, Wanted, fit_standard
 from training.textedit_editor import EditorRecipe
 from training.textedit_growing import choose_size, grow
-from training.textedit_tasks import ASSETS, SOURCES, CaptionerRecipe, InverterRecipe, read_config
+from training.textedit_tasks import (
+    ASSETS,
+    SOURCES,
+    CaptionerRecipe,
+    InverterRecipe,
+    load_listener,
+    misread,
+    read_config,
+)
 
 if TYPE_CHECKING:
     from core.image import Pixels
@@ -66,6 +74,9 @@ class Settings:
     """0 leaves path-length regularisation out."""
     path_every: int = 4
     half_life: float = 10_000.0
+    told: float = 0.2
+    """Weight of what a captioner reads in drawn pictures, beside what it reads in true ones; 0 asks none. Its slopes are steep:
+    at 0.2 about those of all that looks at pixels."""
     perceptual: bool = True
     """Whether the perceptual distance is used, where its weights are there."""
 
@@ -85,7 +96,8 @@ class GeneratorRecipe:
 
     Options: ``count`` of cached faces, ``varied``: how many there are besides with attributes drawn anew, ``fitted``,
     ``size`` in pixels, ``grow``: a result to go on from, of these or other pixels, ``fine``: one to take finer blocks from
-    that it has not, and Settings.
+    that it has not, ``listener``: a captioner's checkpoint, to which drawn pictures must read as true ones do (the one that
+    ships; ``tiny`` has none), and Settings.
     """
 
     subject, name, round_size = "textedit", "generator", 10_000
@@ -125,6 +137,7 @@ class GeneratorRecipe:
         self._validated = int(request.options.get("validated", VALIDATED))
         self._warm = round(self.settings.warm * request.steps)
         self._distance = _load_distance() if self.settings.perceptual else None
+        self._listener = load_listener(request) if self.settings.told else None
         self.phases = self._make_phases(request.steps)
 
     def _make_phases(self, steps: int) -> tuple[Phase, ...]:
@@ -209,6 +222,9 @@ class GeneratorRecipe:
         counts = favour_people(batch["parts"], self.settings.person, self.settings.features)
         terms = picture_terms(drawn, batch["real"], self._near(drawn.device), counts)
         terms = {name: weight * value for name, value in terms.items()}
+        if self._listener is not None:
+            listener = self._listener.to(drawn.device)
+            terms["told"] = self.settings.told * misread(listener, drawn, batch["real"], step)
         if isinstance(self.generator, PlacedGenerator) and len(batch["elsewhere"]):
             found = self.generator.find_places(batch["elsewhere"])
             terms["places"] = self.settings.places * (found - batch["places"]).abs().mean()
