@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from core.textedit.vocabulary import number_words, stack_texts
 from training.recipes.textedit import make_editor_recipe
 from training.spec import BadRequest, RunSpec
 from training.textedit_entrance import Entrance, choose_fuse
-from training.textedit_ways import LOUDEST, find_gains, find_ways, go
+from training.textedit_ways import RUNGS, climb, find_gains, find_ways, go
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -132,7 +133,7 @@ def test_codes_go_the_way_the_engine_goes_and_what_is_not_asked_for_stays(standa
 
 
 def test_a_generator_that_draws_too_little_of_a_change_is_asked_for_more(standard: Standard) -> None:
-    """A listener that reads grades off a picture which is nothing but its code, with the volume turned down."""
+    """A listener that reads scores off a picture which is nothing but its code, with the volume turned down."""
     keys = [INDEX["glasses"], INDEX["age"], INDEX["hat"]]
 
     class Whisper(torch.nn.Module):
@@ -143,7 +144,7 @@ def test_a_generator_that_draws_too_little_of_a_change_is_asked_for_more(standar
             self.volume = volume
 
         def forward(self, z: torch.Tensor, *_: object) -> torch.Tensor:
-            grades = standard.grades(z) * self.volume
+            grades = standard.read(z) * self.volume
             return torch.nn.functional.pad(grades, (0, 3 * 1024 - len(KEYS))).view(-1, 3, 32, 32)
 
     class Listener:
@@ -156,12 +157,30 @@ def test_a_generator_that_draws_too_little_of_a_change_is_asked_for_more(standar
     ways, slopes = find_ways(standard, 12), torch.ones(len(KEYS))
     loud, low, deaf = (
         find_gains(Whisper(volume), standard, Listener(), ways, heard)  # type: ignore[arg-type]
-        for volume, heard in ((1.0, slopes), (0.5, slopes), (0.5, 0 * slopes))
+        for volume, heard in ((0.3, slopes), (0.15, slopes), (0.15, 0 * slopes))
     )
-    assert (loud[0, keys] < 1.35).all()
-    assert torch.allclose(low[0, keys], (2 * loud[0, keys]).clamp(1, LOUDEST), rtol=0.2)
-    assert (low <= LOUDEST).all()
+    assert (loud[0, keys] < 2.1).all()
+    assert torch.allclose(low[0, keys], (2 * loud[0, keys]).clamp(1, RUNGS[-1]), rtol=0.25)
+    assert (low <= RUNGS[-1]).all()
     assert (deaf == 1).all(), "by the word of nobody nothing is asked for more"
+
+
+@pytest.mark.parametrize(
+    ("hear", "wanted", "gain"),
+    [
+        (lambda gain: 0.3 * gain, 0.6, 2.0),
+        (lambda gain: 0.3 * gain, 0.45, 1.5),
+        (lambda gain: 0.3 * gain, 0.2, 1.0),
+        (lambda gain: 0.3 * gain, 9.0, 4.0),
+        (lambda gain: min(0.3 * gain, 0.55), 0.9, 2.0),
+        (lambda gain: 0.3 * gain * (4 - gain), 2.0, 1.4),
+        (lambda gain: 0.0 * gain, 0.3, 1.0),
+    ],
+)
+def test_codes_go_as_far_as_is_wanted_and_no_further_than_more_is_seen(
+    hear: Callable[[float], float], wanted: float, gain: float
+) -> None:
+    assert climb(hear, wanted) == pytest.approx(gain)
 
 
 def test_the_way_to_a_goal_is_gone_by_shares_and_what_lies_beside_it_is_told_apart() -> None:

@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   python -m training head fit --data DIR --out assets/engine
   python -m training resume ~/.likeness/runs/20260101-120000-garment-generator
   python -m training ship ~/.likeness/runs/20260101-120000-garment-generator/result --precision int8
+  python -m training blend assets/weights/textedit/captioner RUN/result --share 0.4 --out BLEND
 """
 
 
@@ -35,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
             from training import ship
 
             return ship.main(words[1:])
+        if words[:1] == ["blend"]:
+            from training import blend
+
+            return blend.main(words[1:])
         return _start(words)
     except BadRequest as error:
         print(f"training: {error}", file=sys.stderr)

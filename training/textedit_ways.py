@@ -7,6 +7,7 @@ less of a change than its code says, so it is asked for more, by what a captione
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,9 +22,13 @@ from core.textedit.codes import TRUE_WIDTH, Standard, read_grades, read_paramete
 
 PEOPLE, WAYS_SEED = 128, 710_000_000
 """People who are changed to find out; training's own band."""
-LOUDEST = 4.0
-"""However little a generator draws of a change, it is not asked for more than so many times as much."""
-HEARD, FEWEST = 48, 0.15
+RUNGS = (1.0, 1.4, 2.0, 2.8, 4.0)
+"""How many times as far codes are tried to go; however little a generator draws of a change, no further."""
+MORE = 0.15
+"""The share by which a change must show more on the next rung for going there."""
+PLAINNESS = 1.25
+"""What is asked for is drawn a little more than it is: a captioner that a generator has learned to please hears too much."""
+HEARD, FEWEST = 32, 0.15
 """Codes that a generator's answer is read on, and the least share of the truth that a reading must follow to count."""
 LITTLE = 0.01
 """Mean square of changed grades under which there is nothing to hear, as when a hat is taken from people without."""
@@ -63,10 +68,11 @@ def go(codes: Tensor, ways: Tensor, scores: Tensor) -> Tensor:
 
 @torch.no_grad()
 def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: Tensor, slopes: Tensor) -> Tensor:
-    """(2, 26), 1 or more: how many times as far codes must go until a change of grade shows as large as it was asked for.
+    """(2, 26), 1 or more: how many times as far codes must go until a change of grade shows plainly.
 
-    ``slopes`` (26): how much of true changes the captioner reads. What it does not read is asked for as loudly as the rest
-    is on the median.
+    ``slopes`` (26): how much of true changes the captioner reads; ``PLAINNESS`` times as much is wanted. A generator draws
+    no more of some changes however far codes go, and less beyond: there it is asked for what shows most. What the captioner
+    does not read is asked for as loudly as the rest is on the median.
     """
     draw = torch.Generator().manual_seed(11)
     codes = torch.randn(HEARD, generator.config.code_width, generator=draw)
@@ -83,12 +89,32 @@ def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: T
             grown = torch.zeros_like(scores)
             grown[:, place] = step
             wanted = (standard.grades_of(scores + grown) - grades)[:, place]
-            shown = (read(go(codes, ways, grown)) - before)[:, place]
-            heard = float((shown * wanted).sum() / wanted.square().sum().clamp_min(1e-6))
-            if slopes[place] > FEWEST and wanted.square().mean() > LITTLE:
-                gains[side, place] = min(max(float(slopes[place]) / max(heard, 1e-6), 1.0), LOUDEST)
+            if slopes[place] <= FEWEST or wanted.square().mean() <= LITTLE:
+                continue
+
+            def hear(gain: float, grown: Tensor = grown, wanted: Tensor = wanted, place: int = place) -> float:
+                shown = (read(go(codes, ways, gain * grown)) - before)[:, place]
+                return float((shown * wanted).sum() / wanted.square().sum().clamp_min(1e-6))
+
+            gains[side, place] = climb(hear, PLAINNESS * float(slopes[place]))
     usual = gains.nanmedian() if not gains.isnan().all() else gains.new_ones(())
     return torch.where(gains.isnan(), usual, gains)
+
+
+def climb(hear: Callable[[float], float], wanted: float) -> float:
+    """The least gain on the ladder, or between two rungs of it, at which as much as wanted is heard; where louder is no longer
+    heard as more, the rung before."""
+    below, heard = RUNGS[0], hear(RUNGS[0])
+    if heard >= wanted:
+        return below
+    for rung in RUNGS[1:]:
+        louder = hear(rung)
+        if louder >= wanted:
+            return below + (rung - below) * (wanted - heard) / (louder - heard)
+        if louder <= (1 + MORE) * heard:
+            return below
+        below, heard = rung, louder
+    return below
 
 
 def follow(read: Tensor, true: Tensor) -> Tensor:
