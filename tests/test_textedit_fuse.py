@@ -154,12 +154,12 @@ def test_a_generator_that_draws_too_little_of_a_change_is_asked_for_more(standar
         def grades(self, x: torch.Tensor) -> torch.Tensor:
             return x
 
-    ways, slopes = find_ways(standard, 12), torch.ones(len(KEYS))
+    ways, slopes = find_ways(standard, 12), torch.ones(len(KEYS)) / 3
     loud, low, deaf = (
         find_gains(Whisper(volume), standard, Listener(), ways, heard)  # type: ignore[arg-type]
-        for volume, heard in ((0.3, slopes), (0.15, slopes), (0.15, 0 * slopes))
+        for volume, heard in ((0.1, slopes), (0.05, slopes), (0.05, 0 * slopes))
     )
-    assert (loud[0, keys] < 2.1).all()
+    assert (loud[0, keys] < 2.5).all()
     assert torch.allclose(low[0, keys], (2 * loud[0, keys]).clamp(1, RUNGS[-1]), rtol=0.25)
     assert (low <= RUNGS[-1]).all()
     assert (deaf == 1).all(), "by the word of nobody nothing is asked for more"
