@@ -48,7 +48,7 @@ class EditorRecipe:
     Options: ``generator``; ``fuse``: where texts move codes, ``before`` the mapping network or ``behind`` it;
     ``pictures``: edited pictures a batch that are drawn for the captioner (0: codes alone, and no captioner comes of it);
     ``listener``: a captioner's checkpoint by whose word codes go further where the generator draws too little of a change
-    (the one that ships; ``tiny`` has none);
+    (the one that ships; ``tiny`` has none); ``further``: how many times as far again, for judges of the validation band;
     ``ways``: people of whom the engine changes each attribute to find which way codes go; ``count``, ``varied``, ``batch``,
     ``rate``, ``rounds`` between two falls of the rate.
     """
@@ -91,6 +91,10 @@ class EditorRecipe:
         listener = load_listener(request)
         if listener is not None:
             self._ways = self._ways * self._listen(listener)[:, :, None]
+        further = float(request.options.get("further", 1.0))
+        self._ways = self._ways * further
+        if further != 1.0:
+            self.protocol = f"{self.protocol}, aims {further:g} times as far"
 
     def _listen(self, listener: Captioner) -> Tensor:
         """How much more than it is to draw the generator must be asked for, by the word of this captioner."""
