@@ -26,7 +26,7 @@ from core.textedit.vocabulary import number_words, stack_texts
 from training.recipes.textedit import make_editor_recipe
 from training.spec import BadRequest, RunSpec
 from training.textedit_entrance import Entrance, choose_fuse
-from training.textedit_ways import RUNGS, climb, find_gains, find_ways, go
+from training.textedit_ways import RUNGS, climb, find_gains, find_ways, go, raise_voice
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -181,6 +181,21 @@ def test_codes_go_as_far_as_is_wanted_and_no_further_than_more_is_seen(
     hear: Callable[[float], float], wanted: float, gain: float
 ) -> None:
     assert climb(hear, wanted) == pytest.approx(gain)
+
+
+def test_louder_asks_for_more_of_what_is_meant_alone_and_for_no_colour_that_hair_has_not() -> None:
+    gains, scores, grown = torch.ones(2, len(KEYS)), torch.zeros(3, len(KEYS)), torch.zeros(3, len(KEYS))
+    gains[0], gains[1] = 2.0, 3.0
+    age, light = INDEX["age"], INDEX["hair_lightness"]
+    scores[:, light] = torch.tensor([-1.0, 0.5, -3.5])
+    grown[:, light] = torch.tensor([1.5, -2.0, -0.5])
+    assert raise_voice(scores, grown, gains)[:, light].tolist() == [3.0, -3.5, -0.5]
+    grown[:, light] = torch.tensor([4.5, 0.0, 0.0])
+    assert float((scores + raise_voice(scores, grown, gains))[0, light]) == 3.5, "as far as was plainly asked for"
+    grown[:, age] = torch.tensor([3.0, -3.0, 0.0])
+    louder = raise_voice(scores, grown, gains)
+    assert louder[:, age].tolist() == [6.0, -9.0, 0.0]
+    assert louder[1].count_nonzero() == 1
 
 
 def test_the_way_to_a_goal_is_gone_by_shares_and_what_lies_beside_it_is_told_apart() -> None:

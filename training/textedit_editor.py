@@ -34,7 +34,7 @@ from training.textedit_tasks import (
     tell,
     write_sentences,
 )
-from training.textedit_ways import PEOPLE, find_gains, find_ways, follow, go
+from training.textedit_ways import PEOPLE, find_gains, find_ways, follow, go, raise_voice
 
 FORGOTTEN = 0.02
 """Share of words that are learned as unknown ones, so that a strange word beside known ones does no harm."""
@@ -57,7 +57,7 @@ class EditorRecipe:
     compiled = ()
     protocol = (
         "24 attributes both ways, plainly asked, on 16 codes of the validation band: share of edits that went less than a third "
-        "of the engine's own way, plus how far they went beside it"
+        "of the engine's own way, as far as it shows and hair has colours, plus how far they went beside it"
     )
 
     def __init__(self, request: RunSpec) -> None:
@@ -89,10 +89,9 @@ class EditorRecipe:
         self.seed, self.data = request.seed, open_data(request, self.config.size)
         self._validated = int(request.options.get("validated", VALIDATED))
         listener = load_listener(request)
-        if listener is not None:
-            self._ways = self._ways * self._listen(listener)[:, :, None]
         further = float(request.options.get("further", 1.0))
-        self._ways = self._ways * further
+        gains = torch.ones(self._ways.shape[:2]) if listener is None else self._listen(listener)
+        self._gains = gains * further
         if further != 1.0:
             self.protocol = f"{self.protocol}, aims {further:g} times as far"
 
@@ -160,8 +159,9 @@ class EditorRecipe:
     @torch.no_grad()
     def _aim(self, codes: Tensor, goal: Tensor) -> Tensor:
         """Where what the fusion moves has to come: faces with these scores that are else as they were."""
-        grown = goal - self.standard.read(codes)
-        return self.entrance.enter(self.generator, go(codes, self._ways.to(codes.device), grown))
+        scores = self.standard.read(codes)
+        louder = raise_voice(scores, goal - scores, self._gains.to(codes.device))
+        return self.entrance.enter(self.generator, go(codes, self._ways.to(codes.device), louder))
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:

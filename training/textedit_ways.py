@@ -24,6 +24,9 @@ PEOPLE, WAYS_SEED = 128, 710_000_000
 """People who are changed to find out; training's own band."""
 RUNGS = (1.0, 1.4, 2.0, 2.8, 4.0)
 """How many times as far codes are tried to go; however little a generator draws of a change, no further."""
+FARTHEST = {"hair_lightness": 3.0, "hair_redness": 3.0}
+"""Scores beyond which colours are not asked for: one head in a thousand lies there, and further out white hair glows and hair
+that is to be less red turns green. Shapes stay what they are."""
 MORE = 0.15
 """The share by which a change must show more on the next rung for going there."""
 PLAINNESS = 1.25
@@ -66,6 +69,15 @@ def go(codes: Tensor, ways: Tensor, scores: Tensor) -> Tensor:
     return moved
 
 
+def raise_voice(scores: Tensor, grown: Tensor, gains: Tensor) -> Tensor:
+    """How much higher scores (N, 26) are asked for where ``grown`` is meant: by the gains (2, 26), but of ``FARTHEST`` no
+    further out, unless it was there or was plainly asked to be."""
+    asked = grown.clamp_min(0) * gains[0] + grown.clamp_max(0) * gains[1]
+    limits = scores.new_tensor([FARTHEST.get(key, torch.inf) for key in KEYS])
+    farthest = torch.maximum(torch.maximum(scores.abs(), (scores + grown).abs()), limits)
+    return (scores + asked).clamp(-farthest, farthest) - scores
+
+
 @torch.no_grad()
 def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: Tensor, slopes: Tensor) -> Tensor:
     """(2, 26), 1 or more: how many times as far codes must go until a change of grade shows plainly.
@@ -93,7 +105,8 @@ def find_gains(generator: Any, standard: Standard, captioner: Captioner, ways: T
                 continue
 
             def hear(gain: float, grown: Tensor = grown, wanted: Tensor = wanted, place: int = place) -> float:
-                shown = (read(go(codes, ways, gain * grown)) - before)[:, place]
+                louder = raise_voice(scores, grown, torch.full_like(gains, gain))
+                shown = (read(go(codes, ways, louder)) - before)[:, place]
                 return float((shown * wanted).sum() / wanted.square().sum().clamp_min(1e-6))
 
             gains[side, place] = climb(hear, PLAINNESS * float(slopes[place]))
