@@ -219,7 +219,8 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
 
 
 def save(folder: Path, card: Card, modules: Mapping[str, Mapping[str, Tensor]], precision: str = "fp16") -> Card:
-    """A whole checkpoint folder, or none: written beside and renamed. Precision: fp32, fp16 or int8 (per channel)."""
+    """A whole checkpoint folder, or none: written beside and renamed. Precision: fp32, fp16 or int8 (per channel;
+    very long rows stay in half precision)."""
     from safetensors.torch import save as encode
 
     tensors: dict[str, Tensor] = {}
@@ -347,13 +348,17 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+LONGEST_ROW = 8192
+"""Rows of more weights stay in half precision: each is rounded by a little, and what sums so many feels it."""
+
+
 def _encode_tensor(key: str, tensor: Tensor, precision: str) -> dict[str, Tensor]:
     import torch
 
     kept = tensor.detach().cpu().contiguous()
     if not kept.is_floating_point():
         return {key: kept}
-    if precision == "int8" and kept.ndim > 1 and kept.numel() >= 4096:
+    if precision == "int8" and kept.ndim > 1 and kept.numel() >= 4096 and kept[0].numel() <= LONGEST_ROW:
         flat = kept.to(torch.float32).flatten(1)
         scale = flat.abs().amax(dim=1).clamp_min(1e-12) / 127
         quantised = (flat / scale[:, None]).round().clamp(-127, 127).to(torch.int8).view(kept.shape)

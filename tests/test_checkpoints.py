@@ -35,6 +35,18 @@ def test_weights_come_back_as_close_as_their_precision_allows(tmp_path: Path, pr
     assert per_channel.max() <= allowed
 
 
+def test_rows_too_long_for_int8_stay_in_half_precision_and_others_do_not(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    rows = {"long": torch.randn(4, 3 * checkpoints.LONGEST_ROW), "short": torch.randn(8, checkpoints.LONGEST_ROW)}
+    for weight in rows.values():
+        weight[:, 0] = 60.0  # what a scale must reach is far from most
+    back = loaded(tmp_path / "c", {"net": rows}, "int8")
+    summed = {name: float((back[name] - weight).sum(1).abs().max()) for name, weight in rows.items()}
+    assert summed["long"] < 0.2 < summed["short"]
+    sizes = sum(shard.size for shard in checkpoints.read_card(tmp_path / "c").shards)
+    assert sizes < 2.1 * rows["long"].numel() + 1.1 * rows["short"].numel()
+
+
 def test_whole_numbers_and_large_values_survive_half_precision(tmp_path: Path) -> None:
     tensors = {"count": torch.tensor([2**40]), "large": torch.tensor([1e6])}
     back = loaded(tmp_path / "c", {"net": tensors}, "fp16")

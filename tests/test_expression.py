@@ -23,7 +23,8 @@ from core.expression.networks import Regressor, Transfer, make_converter
 from core.expression.rig import LIDS, OPPOSITES, Posing, Smoothed, pose, settle, smooth
 from core.expression.tracks import BadTrack, Track
 from core.expression.turn import turn_of
-from training.recipes.expression import make_converter_recipe, make_regressor_recipe
+from training.recipes.expression import make_converter_recipe
+from training.recipes.expression_regressor import begin_regressor, make_regressor_recipe
 from training.spec import BadRequest, RunSpec
 
 RNG = np.random.default_rng(5)
@@ -189,6 +190,42 @@ def test_the_converter_and_the_regressor_take_a_step_on_live_people() -> None:
     assert all(torch.isfinite(term) for term in other.losses(other.phases[0], seen, 0).values())
     again = make_regressor_recipe(replace(request, recipe="regressor", options={"batch": 2, "character": "fen"}))
     assert torch.equal(again.batch(0, 2, 0)["pictures"], seen["pictures"])
+
+
+def test_a_regressor_that_is_told_places_begins_as_the_one_that_averages_over_them(tmp_path: Path) -> None:
+    averaging = RegressorConfig(64, 4, "fen")
+    network = Regressor(averaging)
+    card = checkpoints.Card("expression", "regressor_fen", config=asdict(averaging))
+    checkpoints.save(tmp_path / "old", card, {"regressor": network.state_dict()}, "fp32")
+    placed = Regressor(replace(averaging, placed=True))
+    begin_regressor(placed, tmp_path / "old", replace(averaging, placed=True))
+    pictures = torch.randn(3, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(placed.eval()(pictures), network.eval()(pictures), atol=1e-5)
+        turned = pictures.flip(3)  # features that lie elsewhere say something else as soon as anything was learned
+        placed.read.weight.add_(0.1 * torch.randn(placed.read.weight.shape, generator=torch.Generator().manual_seed(0)))
+        assert not torch.allclose(placed(pictures), placed(turned), atol=1e-3)
+
+
+@pytest.mark.parametrize("still", [3, 4])
+def test_stages_of_a_regressor_that_hold_still_do_and_the_rest_learns(still: int) -> None:
+    options = {"batch": 2, "count": 3, "alone": 2, "still": still}
+    request = RunSpec(subject="expression", recipe="regressor", preset="tiny", steps=4, options=options)
+    recipe = make_regressor_recipe(request)
+    regressor = recipe.modules["regressor"]
+    assert isinstance(regressor, Regressor)
+    batch = recipe.batch(0, 2, 0)
+    terms = recipe.losses(recipe.phases[0], batch, 0)
+    torch.stack(list(terms.values())).sum().backward()
+    stages = [stage.parameters() for stage in regressor.trunk.stages]
+    moved = {at for at, weights in enumerate(stages) if any(p.grad is not None for p in weights)}
+    assert moved == set(range(still, 4))
+    assert regressor.read.weight.grad is not None
+    index, _ = recipe.data.draw_places(0, 2)
+    assert torch.equal(batch["controllers"], recipe.data.virtual_at("juno", index)[1])
+    for wrong in ({"still": 5}, {"still": 4, "converter": "x"}):
+        with pytest.raises((BadRequest, FileNotFoundError, checkpoints.CheckpointMissing)):
+            make_regressor_recipe(replace(request, options={**options, **wrong}))
 
 
 def test_a_converter_is_told_what_a_regressor_reads_in_its_pictures(tmp_path: Path) -> None:

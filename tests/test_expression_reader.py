@@ -192,6 +192,38 @@ def test_numbers_are_read_from_the_photo_where_a_reader_serves_and_else_from_wha
         Predictor.load(roots, way="ear")
 
 
+def test_a_painter_draws_a_face_at_rest_as_its_still_picture_and_settling_changes_nothing() -> None:
+    torch.manual_seed(1)
+    painter = Painter(PainterConfig.tiny())
+    last = painter.draw.layers[-1]
+    assert isinstance(last, torch.nn.ConvTranspose2d)
+    torch.nn.init.normal_(last.weight, std=60.0)
+    rest = draw_virtual("juno", torch.zeros(1, len(NAMES)), 32)
+    painter.draw.begin_with(rest)
+    numbers = torch.rand(3, len(NAMES))
+    painter(numbers)  # norms have seen something
+    painter.eval()
+    with torch.no_grad():
+        before = painter(numbers)
+        assert (painter(torch.zeros(2, len(NAMES))) - rest).abs().max() < 0.02
+        assert (before - rest).abs().mean() > 0.01
+        assert torch.allclose(painter.settle()(numbers), before, atol=1e-3)
+        assert (painter(torch.zeros(1, len(NAMES))) - rest).abs().max() < 0.02
+
+
+def test_what_a_reader_hardly_tells_of_is_nothing() -> None:
+    reader = CloseReader(ReaderConfig.tiny())
+    seen = torch.zeros(1, reader.tell.in_features)
+    torch.nn.init.zeros_(reader.tell.weight)
+    with torch.no_grad():
+        reader.tell.bias.copy_(torch.linspace(-9, 9, len(NAMES)))
+        told = reader.say(seen)[0]
+    assert told[0] < 0 < told[-1]
+    assert told.min() > -0.003  # less than nothing only by so much that it can be learned away from
+    assert told.max() < 1
+    assert (told.diff() > 0).all()
+
+
 def test_a_painter_learns_from_the_engines_own_pictures_of_numbers_as_readers_give_them(tmp_path: Path) -> None:
     numbers = draw_numbers(torch.arange(400))
     assert torch.equal(numbers[7:9], draw_numbers(torch.arange(7, 9)))

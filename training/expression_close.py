@@ -23,6 +23,8 @@ REGIONS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 """Landmarks that go astray together."""
 ASTRAY, APART = 0.016, 0.010
 """Standard deviation of a region's and a landmark's error, in faces: what the follower has."""
+FARTHEST = 0.5
+"""Moves are told up to this: a point beside the lens may go anywhere."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class CloseData:
         )
         moved = torch.where(mirrored[:, None], moved[:, list(MIRROR)], moved)
         points, rest = (into_crop(points_, squares[:, 3], mirrored) for points_ in where)
-        return Near(right, left, mouth, whole, places, moved, points, points - rest)
+        return Near(right, left, mouth, whole, places, moved, points, (points - rest).clamp(-FARTHEST, FARTHEST))
 
 
 def _mirror(marks: Tensor) -> Tensor:

@@ -88,19 +88,26 @@ class ExpressionData:
 
     def people(self, step: int, count: int) -> tuple[dict[str, Tensor], Tensor, torch.Generator]:
         """Whole pictures of a step with ``LABELS``, their places, and what the rest of the step draws from."""
-        index, draw = self._draw_places(step, count)
+        index, draw = self.draw_places(step, count)
         return self._people(index), index, draw
 
     def virtual_only(self, name: str, step: int, count: int) -> tuple[Tensor, Tensor]:
         """A character's pictures of a step, and their controllers; no people are needed for it."""
-        index, _ = self._draw_places(step, count)
+        return self.virtual_at(name, self.draw_places(step, count)[0])
+
+    def virtual_at(self, name: str, index: Tensor) -> tuple[Tensor, Tensor]:
+        """A character's pictures at these places, of which there are ``len(self)``, and their controllers."""
         every = self._counts[0]
         moved = self._moments_of(index - every * (index >= every), index >= every)
         if self._folder is None:
             return draw_virtual(name, moved, self._size, self._device).cpu(), moved
         return self._kept_virtual(name, index), moved
 
-    def _draw_places(self, step: int, count: int) -> tuple[Tensor, torch.Generator]:
+    def __len__(self) -> int:
+        return sum(self._counts)
+
+    def draw_places(self, step: int, count: int) -> tuple[Tensor, torch.Generator]:
+        """Where the faces of a step stand, and what the rest of the step draws from."""
         draw = torch.Generator().manual_seed(hash((self._seed, step, 31)) & 0x7FFFFFFF)
         single = torch.rand(count, generator=draw) < ALONE_SHARE
         every, alone = self._counts

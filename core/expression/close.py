@@ -24,6 +24,8 @@ EYE_RISE, WHOLE_FALL = 0.17, 0.42
 NOSE_BASE, EYES_TO_NOSE = 33, 1.3
 """A head that is turned away has its eyes close to each other, but not to the base of its nose."""
 MIXED, JOINED = 192, 512
+HUSHED, HUSHED_SLOPE = 0.02, 0.1
+"""A sigmoid never says nothing at all, and a face at rest moves by many such whispers: below this a controller rests."""
 
 
 def lay_squares(landmarks: Tensor) -> Tensor:
@@ -88,4 +90,9 @@ class CloseReader(nn.Module):
 
     def forward(self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor) -> Tensor:
         """Patches and what ``tell_squares`` says of them to N x 130."""
-        return self.tell(self.look(right, left, mouth, whole, places)).sigmoid()
+        return self.say(self.look(right, left, mouth, whole, places)).clamp_min(0.0)
+
+    def say(self, seen: Tensor) -> Tensor:
+        """What was seen as controllers up to 1; what is hardly told of is less than nothing here, by a little."""
+        told = (self.tell(seen).sigmoid() - HUSHED) / (1.0 - HUSHED)
+        return F.leaky_relu(told, HUSHED_SLOPE)

@@ -53,6 +53,8 @@ class RegressorConfig:
     width: int = 64
     """64 is ResNet-50 itself."""
     character: str = "juno"
+    placed: bool = False
+    """Whether it counts where features lie, instead of being averaged over places: characters do not move about."""
 
     def __post_init__(self) -> None:
         if self.size % FEATURE_SHRINK or self.width < 4:
@@ -60,8 +62,8 @@ class RegressorConfig:
 
     @classmethod
     def small(cls) -> RegressorConfig:
-        """Half the channels at 128 px."""
-        return cls(128, 32)
+        """Half the channels at 128 px, and what is lost by that made up for by places."""
+        return cls(128, 32, placed=True)
 
     @classmethod
     def tiny(cls) -> RegressorConfig:

@@ -16,6 +16,8 @@ from core.resnet import ConvNorm, ResNet
 LOCATOR_WIDTH, TOLD_WIDTH = 64, 512
 SHARPNESS = 4.0
 """What a heat map's numbers are multiplied by: from nearly even ones, places would hardly move while learning."""
+BRIGHTEST = 0.99
+"""Pixels of a still picture end here: from further out nothing would bring them back."""
 NARROWER = 3.0
 """And what they are multiplied by again where their middle is sought."""
 
@@ -113,7 +115,7 @@ class Decoder(nn.Module):
     def begin_with(self, picture: Tensor) -> None:
         """Start from a picture 1 x 3 x S x S in [-1, 1], a character's mean one for example."""
         with torch.no_grad():
-            self.still.copy_(torch.atanh(picture.clamp(-0.98, 0.98)))
+            self.still.copy_(torch.atanh(picture.clamp(-BRIGHTEST, BRIGHTEST)))
 
     def forward(self, features: Tensor) -> Tensor:
         """N x C x S/32 x S/32 to N x 3 x S x S in [-1, 1]."""
@@ -121,7 +123,8 @@ class Decoder(nn.Module):
 
 
 class Painter(nn.Module):
-    """Controllers to the character's picture: a first decoder that is told numbers in place of an encoder's features."""
+    """Controllers to the character's picture: a first decoder that is told numbers in place of an encoder's features. What it
+    draws of a face at rest is taken off again, so that its still picture is the character at rest."""
 
     def __init__(self, config: PainterConfig) -> None:
         super().__init__()
@@ -129,25 +132,45 @@ class Painter(nn.Module):
         self.channels = 8 * config.width
         self.spread = nn.Linear(len(NAMES), self.channels * self._cells**2)
         self.draw = Decoder(self.channels, config.width, config.size)
+        self._settled = False
+
+    def settle(self) -> Painter:
+        """What is taken off goes into the still picture, for use after learning: half of the work for one face."""
+        with torch.no_grad():
+            self.draw.still.sub_(self._move(self.draw.still.new_zeros(1, len(NAMES))))
+        self._settled = True
+        return self
+
+    def _move(self, controllers: Tensor) -> Tensor:
+        features = F.relu(self.spread(controllers)).view(-1, self.channels, self._cells, self._cells)
+        return self.draw.layers(features)
 
     def forward(self, controllers: Tensor) -> Tensor:
         """N x 130 to N x 3 x S x S in [-1, 1]."""
-        features = F.relu(self.spread(controllers)).view(-1, self.channels, self._cells, self._cells)
-        return self.draw(features)
+        if self._settled:
+            return torch.tanh(self._move(controllers) + self.draw.still)
+        moved = self._move(torch.cat((controllers, torch.zeros_like(controllers[:1]))))
+        return torch.tanh(moved[:-1] - moved[-1:] + self.draw.still)
 
 
 class Regressor(nn.Module):
-    """A virtual picture to controllers in 0..1: ResNet-50 shape, pooling, one linear layer, sigmoid."""
+    """A virtual picture to controllers in 0..1: ResNet-50 shape, pooling (or every place for itself), one linear layer,
+    sigmoid."""
 
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()
-        self.trunk = ResNet(50, 3, config.width)
-        self.read = nn.Linear(self.trunk.channels, len(NAMES))
+        self.trunk, self.placed = ResNet(50, 3, config.width), config.placed
+        cells = (config.size // FEATURE_SHRINK) ** 2 if config.placed else 1
+        self.read = nn.Linear(self.trunk.channels * cells, len(NAMES))
         nn.init.constant_(self.read.bias, -3.0)  # most controllers rest most of the time
+
+    def tell(self, features: Tensor) -> Tensor:
+        """The trunk's features to N x 130."""
+        return self.read(features.flatten(1) if self.placed else features.mean((2, 3))).sigmoid()
 
     def forward(self, pictures: Tensor) -> Tensor:
         """N x 3 x S x S in [-1, 1] to N x 130."""
-        return self.read(self.trunk(pictures).mean((2, 3))).sigmoid()
+        return self.tell(self.trunk(pictures))
 
 
 def make_converter(config: ConverterConfig) -> dict[str, nn.Module]:

@@ -195,7 +195,7 @@ def load_painter(character: str, roots: Sequence[Path]) -> tuple[Painter, Found]
     config = PainterConfig(**found.card.config)
     network = Painter(config)
     checkpoints.fill(network, checkpoints.load(found, (character,))[character], f"{found.folder} ({character})")
-    return network.eval().requires_grad_(False), found
+    return network.eval().requires_grad_(False).settle(), found
 
 
 def load_reader(roots: Sequence[Path]) -> tuple[CloseReader, Found]:

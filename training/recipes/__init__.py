@@ -16,6 +16,7 @@ from training.recipes import (
     expression_painter,
     expression_personal,
     expression_reader,
+    expression_regressor,
     face,
     facefield,
     garment,
@@ -37,7 +38,7 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "painter": expression_painter.make_painter_recipe,
         "personal": expression_personal.make_personal_recipe,
         "reader": expression_reader.make_reader_recipe,
-        "regressor": expression.make_regressor_recipe,
+        "regressor": expression_regressor.make_regressor_recipe,
     },
     "face": {
         "finder": face.make_finder_recipe,

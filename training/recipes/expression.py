@@ -1,4 +1,4 @@
-"""How the expression room learns: ``converter`` (encoder and decoders together) and ``regressor`` (one character's)."""
+"""How the expression room's ``converter`` learns: encoder and decoders together."""
 
 from __future__ import annotations
 
@@ -9,25 +9,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from core.engine.controllers import PARTS, places
-from core.expression.config import FEATURE_SHRINK, ConverterConfig, RegressorConfig
+from core.expression.config import FEATURE_SHRINK, ConverterConfig
 from core.expression.losses import (
     motion_error,
-    part_error,
     restless,
     squared_difference,
     squared_motion_error,
     weighted_difference,
-    whole_error,
 )
-from core.expression.networks import Decoder, Regressor, make_converter
+from core.expression.networks import Decoder, make_converter
 from core.face.config import LANDMARKS
 from core.image import contact_sheet, to_pixels
 from training.ahead import Ahead
-from training.expression_data import ExpressionData, Pairs, draw_virtual
-from training.expression_networks import Reading, begin_encoder, load_converter, load_readers, read_all, run_all, soften
+from training.expression_data import ExpressionData, Pairs
+from training.expression_networks import Reading, begin_encoder, load_readers, read_all, run_all, soften
 from training.recipe import Phase
-from training.spec import BadRequest
 from training.task import cosine
 
 if TYPE_CHECKING:
@@ -42,8 +38,6 @@ PHOTO_SHARE = 2
 """One picture in so many is also redrawn as the person it shows."""
 READ = 0.5
 """How much a reader's error counts. Much of it teaches a decoder to please the reader with marks that nobody sees."""
-CONVERTED = 0.75
-"""Share of a regressor's pictures that a converter has drawn, where it is given one: in use all are."""
 VIRTUAL_SHARE = 6
 """One picture of a character alone for so many people: norms should be those of people, whom the encoder meets in use."""
 
@@ -189,113 +183,6 @@ class ConverterRecipe:
         return self._validation
 
 
-class RegressorRecipe:
-    """Controllers from a character's picture. Options: ``character``, ``loss`` (``motion``: how far vertices are from where
-    they should be, and its square; or squared error of controllers, by ``parts`` or over the ``whole``), ``rate``,
-    and ``converter``: a checkpoint's folder; then a half of the pictures are what it draws from engine people."""
-
-    subject, round_size = "expression", 10_000
-    compiled = ("regressor",)
-    protocol = (
-        "160 virtual pictures with expressions of the validation band: vertex motion left, in shares of the usual"
-    )
-    chain_protocol = f"{protocol}; mean of it and the same on what the converter draws from 160 people of the band"
-
-    def __init__(self, request: RunSpec) -> None:
-        torch.manual_seed(request.seed)
-        self.config: RegressorConfig = read_config(request, RegressorConfig)
-        if "character" in request.options:
-            self.config = RegressorConfig(self.config.size, self.config.width, str(request.options["character"]))
-        self.name = f"regressor_{self.config.character}"
-        self.modules: dict[str, nn.Module] = {"regressor": Regressor(self.config)}
-        self.published = ("regressor",)
-        self.averaged = {"regressor": 4_000.0}
-        self.batch_size = int(request.options.get("batch", 48))
-        self._loss = _check_loss(request.options.get("loss", "motion"))
-        steps, rate = request.steps, float(request.options.get("rate", 1e-3))
-        self.phases = (
-            Phase("regressor", ("regressor",), rate, weight_decay=1e-4, clip=5.0, schedule=lambda s: cosine(s, steps)),
-        )
-        self.sources = dict(SOURCES)
-        self.data = read_data(request, self.config.size)
-        self._converter = load_converter(request.options.get("converter"), self.config)
-        self._squares = float(request.options.get("squares", 2.0))
-        self._converted = float(request.options.get("converted", CONVERTED))
-        if self._converter is not None:
-            self.protocol = self.chain_protocol
-        self._chain: tuple[Tensor, Tensor] | None = None
-        self._validation: tuple[Tensor, Tensor] | None = None
-
-    def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
-        """Virtual pictures, a little blurred and moved as a decoder's are, with what made them."""
-        if self._converter is None:
-            pairs = None
-            pictures, controllers = self.data.virtual_only(self.config.character, step, self.batch_size)
-        else:
-            pairs = self.data.pairs(step, self.batch_size, mirror=False)
-            pictures, controllers = self.data.virtual(self.config.character, pairs), pairs.controllers
-        pictures = soften(pictures, torch.Generator().manual_seed(hash((step, 41)) & 0x7FFFFFFF))
-        if self._converter is not None and pairs is not None:
-            kept = round(len(pictures) * (1 - self._converted))
-            pictures = torch.cat((pictures[:kept], run_all(self._converter, pairs.photos[kept:])))
-        whole = {"pictures": pictures, "controllers": controllers}
-        return {key: value[part * size : part * size + size] for key, value in whole.items()}
-
-    def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Motion left, or squared error of controllers where asked for."""
-        del phase, step
-        read = self.modules["regressor"](batch["pictures"])
-        if self._loss == "motion":
-            motion = motion_error(read, batch["controllers"])
-            return {"motion": motion, "squares": self._squares * squared_motion_error(read, batch["controllers"])}
-        error = whole_error if self._loss == "whole" else part_error
-        return {"controllers": 10.0 * error(read, batch["controllers"])}
-
-    def measure(self) -> dict[str, float]:
-        """Motion left, beside that of saying nothing moves, and the error of each part's controllers."""
-        moved, pictures = self._held_back()
-        read = run_all(self.modules["regressor"], pictures)
-        scores = {part: float((read - moved)[:, places(part)].square().mean().sqrt()) for part in PARTS}
-        left = scores["left"] = float(motion_error(read, moved))
-        scores["still"] = float(motion_error(torch.zeros_like(moved), moved))
-        if self._converter is None:
-            return {"validation": left, **scores}
-        converted, done = self._converted_back()
-        scores["chain"] = float(motion_error(run_all(self.modules["regressor"], converted), done))
-        scores["chain_still"] = float(motion_error(torch.zeros_like(done), done))
-        return {"validation": (left + scores["chain"]) / 2, **scores}
-
-    def _converted_back(self) -> tuple[Tensor, Tensor]:
-        """What the converter draws from people of the validation band, and what these do."""
-        if self._chain is None:
-            assert self._converter is not None
-            pairs, _ = self.data.validate()
-            self._chain = run_all(self._converter, pairs.photos), pairs.controllers
-        return self._chain
-
-    def preview(self) -> Pixels:
-        """Virtual pictures above the character with the controllers that were read from them."""
-        shown = self._held_back()[1][:SHOWN]
-        again = draw_virtual(self.config.character, run_all(self.modules["regressor"], shown), self.config.size)
-        return contact_sheet([*to_pixels(shown), *to_pixels(again)], SHOWN)
-
-    def _held_back(self) -> tuple[Tensor, Tensor]:
-        if self._validation is None:
-            self._validation = self.data.validate_virtual(self.config.character)
-        return self._validation
-
-
-def _check_loss(asked: object) -> str:
-    if asked not in ("motion", "parts", "whole"):
-        raise BadRequest(f"The regressor's loss is motion, parts or whole, not {asked!r}.")
-    return str(asked)
-
-
 def make_converter_recipe(request: RunSpec) -> ConverterRecipe:
     """Encoder and all decoders."""
     return ConverterRecipe(request)
-
-
-def make_regressor_recipe(request: RunSpec) -> RegressorRecipe:
-    """One character's regressor."""
-    return RegressorRecipe(request)

@@ -67,14 +67,14 @@ class PainterRecipe:
         self._ahead = Ahead(self._take)
 
     def _look_at_characters(self) -> dict[str, Tensor]:
-        """Where each character moves; pictures begin with the mean one."""
+        """Where each character moves; pictures begin with the character at rest."""
         weights = {}
         for name in self.config.characters:
             seen = draw_virtual(name, draw_numbers(torch.arange(16)), self.config.size)
             weights[name] = restless(seen)
             painter = self.modules[name]
             assert isinstance(painter, Painter)
-            painter.draw.begin_with(seen.mean(0, keepdim=True))
+            painter.draw.begin_with(draw_virtual(name, torch.zeros(1, len(NAMES)), self.config.size))
         return weights
 
     def _take(self, step: int) -> tuple[Tensor, Tensor]:

@@ -84,7 +84,7 @@ class ReaderRecipe:
         reader = self.modules["reader"]
         assert isinstance(reader, CloseReader)
         seen = reader.look(*(batch[name] for name in INPUTS))
-        told = reader.tell(seen).sigmoid()
+        told = reader.say(seen)
         shown = self.modules["aid"](seen).float().view(len(told), 2, -1, 2)
         apart = (shown[:, 0] - batch["points"]).square().sum(2)
         strayed = (shown[:, 1] - batch["moves"]).square().sum(2)
