@@ -35,7 +35,7 @@ LOOKED_AT_ONCE = 64
 class RegressorRecipe:
     """Controllers from a character's picture. Options: ``character``, ``loss`` (``motion``: how far vertices are from where
     they should be, and its square; or squared error of controllers, by ``parts`` or over the ``whole``), ``rate``,
-    and ``converter``: a checkpoint's folder; then a half of the pictures are what it draws from engine people.
+    and ``converter``: a checkpoint's folder; then most of the pictures are what it draws from engine people.
 
     ``begin``: a checkpoint whose features this one shares; one that averages them over places goes on as one that does not.
     ``still``: so many of the trunk's four stages hold still and look at every picture once, ahead of all learning. With all
