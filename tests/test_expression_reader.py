@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,17 @@ from core import checkpoints
 from core.engine.controllers import MIRROR, NAMES
 from core.engine.faces import Choices, faces
 from core.engine.faces_cache import CacheConfig, fill_cache
-from core.expression.close import PATCHES, CloseReader, lay_squares, tell_squares
+from core.expression.close import (
+    PATCHES,
+    CloseReader,
+    lay_squares,
+    place_in_patches,
+    place_in_whole,
+    point_out,
+    tell_squares,
+)
 from core.expression.config import PainterConfig, ReaderConfig
+from core.expression.losses import places_error
 from core.expression.networks import Painter
 from core.expression.predict import Predictor, cut_patches, who_is_driven
 from core.face.align import LEFT_EYE, RIGHT_EYE
@@ -25,9 +35,11 @@ from studio.settings import Settings
 from training import expression_close
 from training.expression_close import CloseData
 from training.expression_data import ExpressionData, draw_virtual
+from training.expression_points import asked_points
 from training.expression_surface import on_screen, vertices
 from training.recipes.expression_painter import draw_numbers, make_painter_recipe
 from training.recipes.expression_reader import INPUTS, make_reader_recipe
+from training.recipes.expression_solver import make_solver_recipe
 from training.spec import RunSpec
 
 SHIPPED = Settings().shipped / "weights"
@@ -69,7 +81,7 @@ def test_a_mirrored_face_is_the_other_eye_and_mirrored_truth() -> None:
     some = {name: getattr(batch, name) for name in ("pixels", "landmarks", "controllers", "identity", "pose", "camera")}
     some["calibration"] = batch.calibration
     straight, turned = (
-        data._cut(some, on_screen(some), torch.full((2,), mirrored), torch.Generator().manual_seed(0))
+        data._cut(some, on_screen(some)[0], torch.full((2,), mirrored), torch.Generator().manual_seed(0))
         for mirrored in (False, True)
     )
     assert torch.allclose(turned.right, straight.left, atol=1e-3)
@@ -80,7 +92,9 @@ def test_a_mirrored_face_is_the_other_eye_and_mirrored_truth() -> None:
     flip, swapped = torch.tensor([-1.0, 1.0]), [1, 0, 2]
     places = (straight.places.view(2, 3, 2) * flip)[:, swapped]
     assert torch.allclose(turned.places.view(2, 3, 2), places, atol=1e-4)
-    assert torch.allclose(turned.points, (straight.points * flip)[:, vertices()[1]], atol=1e-4)
+    asked, mirror = asked_points().every(), vertices()[1]
+    swapped = [asked.tolist().index(mirrored) for mirrored in mirror[asked].tolist()]
+    assert torch.allclose(turned.points, (straight.points * flip)[:, swapped], atol=1e-4)
 
 
 def test_patches_are_cut_in_use_as_they_are_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +105,7 @@ def test_patches_are_cut_in_use_as_they_are_in_training(monkeypatch: pytest.Monk
     batch = faces([41], size=160, choices=Choices(close=True))
     some = {name: getattr(batch, name) for name in ("pixels", "landmarks", "controllers", "identity", "pose", "camera")}
     some["calibration"] = batch.calibration
-    learned = data._cut(some, on_screen(some), torch.zeros(1, dtype=torch.bool), torch.Generator().manual_seed(0))
+    learned = data._cut(some, on_screen(some)[0], torch.zeros(1, dtype=torch.bool), torch.Generator().manual_seed(0))
     used = cut_patches(to_pixels(batch.pixels)[0], Face(batch.landmarks[0].numpy(), 1.0), config)
     for name, patch in zip(INPUTS, used, strict=True):
         apart = (patch - getattr(learned, name)).abs().mean()
@@ -116,11 +130,12 @@ def test_a_reader_learns_a_batch_by_heart_and_every_weight_takes_part() -> None:
     recipe = make_reader_recipe(TINY)
     batch = recipe.batch(0, 2, 0)
     terms = recipe.losses(recipe.phases[0], batch, 0)
-    assert set(terms) == {"motion", "squares", "points", "moves"}
+    assert set(terms) == {"motion", "squares", "heat", "apart"}
     torch.stack(list(terms.values())).sum().backward()
     assert all(p.grad is not None for p in recipe.modules["reader"].parameters())
-    learn = torch.optim.AdamW([*recipe.modules["reader"].parameters(), *recipe.modules["aid"].parameters()], 3e-3)
+    learn = torch.optim.AdamW(recipe.modules["reader"].parameters(), 3e-3)
     before = after = float(terms["motion"].detach())
+    apart = float(terms["apart"].detach())
     for _ in range(60):
         terms = recipe.losses(recipe.phases[0], batch, 0)
         learn.zero_grad()
@@ -128,6 +143,7 @@ def test_a_reader_learns_a_batch_by_heart_and_every_weight_takes_part() -> None:
         learn.step()
         after = float(terms["motion"].detach())
     assert after < 0.5 * before
+    assert float(terms["apart"].detach()) < 0.5 * apart
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in recipe.modules["reader"].parameters())
 
 
@@ -150,7 +166,7 @@ def test_numbers_are_read_from_the_photo_where_a_reader_serves_and_else_from_wha
 
     torch.manual_seed(5)
     network = CloseReader(ReaderConfig.tiny()).eval()
-    torch.nn.init.normal_(network.tell.weight, std=1.0)
+    torch.nn.init.normal_(network.solver.tell.weight, std=1.0)
     card = checkpoints.Card("expression", "reader", config=ReaderConfig.tiny().__dict__)
     checkpoints.save(tmp_path / "weights" / "expression" / "reader", card, {"reader": network.state_dict()})
     direct, through = Predictor.load(roots), Predictor.load(roots, way="virtual")
@@ -212,16 +228,54 @@ def test_a_painter_draws_a_face_at_rest_as_its_still_picture_and_settling_change
 
 
 def test_what_a_reader_hardly_tells_of_is_nothing() -> None:
-    reader = CloseReader(ReaderConfig.tiny())
-    seen = torch.zeros(1, reader.tell.in_features)
-    torch.nn.init.zeros_(reader.tell.weight)
-    with torch.no_grad():
-        reader.tell.bias.copy_(torch.linspace(-9, 9, len(NAMES)))
-        told = reader.say(seen)[0]
-    assert told[0] < 0 < told[-1]
-    assert told.min() > -0.003  # less than nothing only by so much that it can be learned away from
-    assert told.max() < 1
-    assert (told.diff() > 0).all()
+    told = CloseReader.say(torch.linspace(-0.3, 1.0, 131))
+    assert (told.diff() > 0).all()  # less than nothing, so that it can be learned away from
+    assert (told[:32] < 0).all()
+    assert told.min() > -0.04
+    assert told[33] > 0
+    assert abs(float(told[-1]) - 1.0) < 1e-5
+    reader = CloseReader(ReaderConfig.tiny()).eval()
+    eye, whole = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 32, 32)
+    assert (reader(eye, eye, eye, whole, torch.zeros(1, 6)) == 0).all()  # nothing learned, nothing said
+
+
+def test_points_go_from_the_face_to_patches_and_back_where_pictures_show_them() -> None:
+    data, config = CloseData(ExpressionData(None, (64, 16), 0, seed=3), ReaderConfig.tiny()), ReaderConfig.tiny()
+    eye, mouth, whole = config.points
+    asked = asked_points()
+    assert [len(some) for some in (asked.right, asked.left, asked.mouth, asked.whole)] == [eye, eye, mouth, whole]
+    near, counts = data.take(0, 4), CloseReader(config).counts
+    own = place_in_patches(near.points, near.places, counts)
+    assert torch.allclose(place_in_whole(own, near.places), near.points, atol=1e-5)
+    for some, share in zip(own, (0.9, 0.9, 0.85, 0.85), strict=True):
+        assert (some.abs().amax(2) < 1).float().mean() > share
+    # both eyes look alike to the network that reads them: their points lie about the same places
+    assert (own[0].mean((0, 1)) - own[1].mean((0, 1))).abs().max() < 0.2
+    assert torch.equal(own[3], near.points[:, -whole:])
+
+
+def test_a_heat_map_points_at_its_middle_and_says_how_far_it_spreads() -> None:
+    across = (torch.arange(24) * 2 + 1) / 24 - 1
+    where = torch.tensor([[0.31, -0.42], [-0.2, 0.55]])
+    sharp, wide = (
+        -0.5 * ((across - where[:, :1, None]) ** 2 + (across[:, None] - where[:, 1:, None]) ** 2) / width**2
+        for width in (0.1, 0.3)
+    )
+    for map_, apart in ((sharp, 0.01), (wide, 0.05)):
+        assert (point_out(map_[:, None])[0][:, 0] - where).abs().max() < apart
+    assert (point_out(wide[:, None])[1] > point_out(sharp[:, None])[1] + 0.8).all()
+    shown = places_error(sharp[:, None], where[:, None])
+    assert (places_error(sharp[:, None], where.flip(0)[:, None]) > shown + 1).all()
+
+
+def test_a_reader_begins_with_a_solver_that_has_learned(tmp_path: Path) -> None:
+    solver = make_solver_recipe(RunSpec("expression", "solver", "tiny", steps=1)).modules["solver"]
+    torch.nn.init.normal_(solver.get_parameter("tell.weight"))
+    card = checkpoints.Card("expression", "solver", config=ReaderConfig.tiny().__dict__)
+    checkpoints.save(tmp_path, card, {"solver": solver.state_dict()})
+    begun = make_reader_recipe(replace(TINY, options=TINY.options | {"solver": str(tmp_path)})).modules["reader"]
+    for name, value in solver.state_dict().items():
+        assert torch.allclose(begun.state_dict()[f"solver.{name}"], value, atol=1e-2), name
 
 
 def test_a_painter_learns_from_the_engines_own_pictures_of_numbers_as_readers_give_them(tmp_path: Path) -> None:

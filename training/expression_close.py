@@ -12,6 +12,7 @@ from core.expression.close import lay_squares, tell_squares
 from core.expression.config import ReaderConfig
 from core.face.align import MIRROR as MIRRORED_MARKS
 from training.expression_data import ExpressionData
+from training.expression_points import asked_points
 from training.expression_surface import Seen, into_crop, on_screen
 from training.face_data import cut, extents, spoil
 
@@ -23,8 +24,6 @@ REGIONS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 """Landmarks that go astray together."""
 ASTRAY, APART = 0.016, 0.010
 """Standard deviation of a region's and a landmark's error, in faces: what the follower has."""
-FARTHEST = 0.5
-"""Moves are told up to this: a point beside the lens may go anywhere."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,7 @@ class Near:
     places: Tensor
     controllers: Tensor
     points: Tensor
-    """N x K x 2, [-1, 1] of the whole face's square."""
-    moves: Tensor
-    """N x K x 2: how far the expression moved each, in the same unit."""
+    """N x K x 2, [-1, 1] of the whole face's square, of those that patches are asked for."""
 
 
 class CloseData:
@@ -50,26 +47,24 @@ class CloseData:
     def __init__(self, data: ExpressionData, config: ReaderConfig) -> None:
         self._data, self._config = data, config
         data.close = True
-        self._seen = Seen()
+        self._seen, self._asked = Seen(), asked_points().every()
 
     def take(self, step: int, count: int) -> Near:
         """A step's faces, every second one mirrored, a little spoilt."""
         found, index, draw = self._data.people(step, count)
         spoilt = [spoil(some, draw, cover=COVERED, amount=SPOILT) for some in found["pixels"].split(FEW)]
         found["pixels"] = torch.cat(spoilt)
-        return self._cut(found, self._seen.of(found, index), torch.arange(count) % 2 == 1, draw)
+        return self._cut(found, self._seen.of(found, index)[0], torch.arange(count) % 2 == 1, draw)
 
     def validate(self) -> Near:
         """The validation band, unspoilt and framed as any picture."""
         found = self._data.validate_people(VALIDATION_SIZE)
         nobody = torch.zeros(len(found["controllers"]), dtype=torch.bool)
-        return self._cut(found, on_screen(found), nobody, torch.Generator().manual_seed(0))
+        return self._cut(found, on_screen(found)[0], nobody, torch.Generator().manual_seed(0))
 
-    def _cut(
-        self, found: dict[str, Tensor], where: tuple[Tensor, Tensor], mirrored: Tensor, draw: torch.Generator
-    ) -> Near:
+    def _cut(self, found: dict[str, Tensor], where: Tensor, mirrored: Tensor, draw: torch.Generator) -> Near:
         pixels, moved = found["pixels"], found["controllers"]
-        marks = _stray(found["landmarks"], draw)
+        marks = stray(found["landmarks"], draw)
         squares, flipped = lay_squares(marks), _mirror(marks)
         places = tell_squares(torch.where(mirrored[:, None, None], lay_squares(flipped), squares))
         swap = mirrored[:, None]
@@ -80,8 +75,8 @@ class CloseData:
             cut(pixels, square, size, flip) for square, size, flip in zip(laid, self._config.sizes, turned, strict=True)
         )
         moved = torch.where(mirrored[:, None], moved[:, list(MIRROR)], moved)
-        points, rest = (into_crop(points_, squares[:, 3], mirrored) for points_ in where)
-        return Near(right, left, mouth, whole, places, moved, points, (points - rest).clamp(-FARTHEST, FARTHEST))
+        points = into_crop(where, squares[:, 3], mirrored)[:, self._asked]
+        return Near(right, left, mouth, whole, places, moved, points)
 
 
 def _mirror(marks: Tensor) -> Tensor:
@@ -89,7 +84,7 @@ def _mirror(marks: Tensor) -> Tensor:
     return flipped[:, torch.from_numpy(MIRRORED_MARKS)]
 
 
-def _stray(marks: Tensor, draw: torch.Generator) -> Tensor:
+def stray(marks: Tensor, draw: torch.Generator) -> Tensor:
     """Landmarks with the errors of one who looks for them."""
     side = extents(marks)[1][:, None, None]
     own = APART * torch.randn(marks.shape, generator=draw).clamp(-2.5, 2.5)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.camera import invert_pose, project
 from core.engine.controllers import MIRROR, NAMES, PARTS, places
-from core.engine.head import load_head
+from core.engine.head import Head, load_head
 from training.expression_data import JITTER, ExpressionData, roll_of
 from training.face_data import Spread, cut, draw_squares, spoil
 
@@ -41,12 +41,18 @@ def vertices() -> tuple[Tensor, Tensor]:
     return both, torch.cdist(head.neutral[both] * flip, head.neutral[both]).argmin(1)
 
 
+@functools.lru_cache(maxsize=1)
+def thin_head() -> tuple[Head, Tensor]:
+    """The chosen vertices alone, and where they stand among what is left of the head."""
+    return load_head(torch.device("cpu")).thinned(vertices()[0])
+
+
 def on_screen(labels: dict[str, Tensor], numbers: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Chosen vertices (or these) of engine people in pixels of their pictures, N x K x 2 twice: as they are, and at rest.
 
     Collars do not push at skin here, so below the chin a point may lie a pixel beside the one that is seen.
     """
-    head, chosen = load_head(torch.device("cpu")), vertices()[0] if numbers is None else numbers
+    head, chosen = thin_head() if numbers is None else (load_head(torch.device("cpu")), numbers)
     rest, view = head.shape(labels["identity"]), invert_pose(labels["camera"])
     turn, shift = labels["pose"][:, :3, :3], labels["pose"][:, None, :3, 3]
     body = head.fields["body"][chosen, None]

@@ -137,6 +137,13 @@ def draw_people(head: Head, seeds: Tensor, fixed: Mapping[str, Tensor] | None = 
     )
 
 
+def draw_identities(seeds: Tensor) -> Tensor:
+    """Shape codes (B, 100) alone of the persons of these seeds."""
+    draws = Draws(seeds)
+    femininity = _femininity(draws)
+    return _draw_identity(draws, femininity, _draw_grades(draws, femininity))
+
+
 def _femininity(draws: Draws) -> Tensor:
     """0 masculine to 1 feminine; a few between."""
     side = draws.chance("sex", 0.5).float()

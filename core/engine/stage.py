@@ -27,6 +27,8 @@ from core.engine.wear import make_glasses, make_hat, make_top, mesh_normals, pre
 
 NECK_METRES = (0.0, -0.085, -0.012)
 """What the head turns about."""
+AIM_METRES = (0.0, 0.018, 0.02)
+"""What the camera looks at, before the head is turned."""
 FULL, THIN, SPARSE = (6000, 18), (2000, 10), (700, 8)
 """Strands of hair and their points: from 128 pixels on, below, and where a close-up leaves most of it out."""
 
@@ -51,17 +53,25 @@ def pose_people(head: Head, people: People, moments: Moments) -> Posed:
     """Expression on, then the head turned on its neck; the shoulders stay."""
     moved = head.move(people.rest, moments.controllers)
     turn = rotation(*moments.turn.unbind(1))
-    pivot = moved.new_tensor(NECK_METRES)
-    turned = (moved - pivot) @ turn.transpose(1, 2) + pivot
-    body = head.fields["body"][:, None]
-    vertices = turned + (moved - turned) * body
+    pivot, vertices = moved.new_tensor(NECK_METRES), turn_heads(head, moved, turn)
     normals = head.normals(vertices)
     vertices = vertices + tuck_skin(head, people.wear, normals)
     pose = torch.eye(4, device=moved.device).repeat(len(moved), 1, 1)
     pose[:, :3, :3], pose[:, :3, 3] = turn, pivot - (turn @ pivot)
-    aim = moved.new_tensor([0.0, 0.018, 0.02])
-    middle = (aim - pivot) @ turn.transpose(1, 2) + pivot
-    return Posed(vertices, normals, turn, pose, middle, (vertices - pivot) @ turn + pivot)
+    return Posed(vertices, normals, turn, pose, aim_at(turn), (vertices - pivot) @ turn + pivot)
+
+
+def turn_heads(head: Head, moved: Tensor, turn: Tensor) -> Tensor:
+    """Vertices (B, V, 3) of heads that are turned (B, 3, 3) on their necks; shoulders stay."""
+    pivot = moved.new_tensor(NECK_METRES)
+    turned = (moved - pivot) @ turn.transpose(1, 2) + pivot
+    return turned + (moved - turned) * head.fields["body"][:, None]
+
+
+def aim_at(turn: Tensor) -> Tensor:
+    """(B, 3) what the camera looks at in heads that are turned (B, 3, 3)."""
+    pivot = turn.new_tensor(NECK_METRES)
+    return (turn.new_tensor(AIM_METRES) - pivot) @ turn.transpose(1, 2) + pivot
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,16 +3,21 @@
 The way through the virtual picture (networks.py) reads anything a converter has learned to redraw. Where labelled photos
 exist, a network that reads them as they are loses nothing on the way. Squares are laid by landmarks, so that an eye is always
 where an eye is expected; both eyes share one network, the left one mirrored (Zhang 2017 reads gaze from eyes and face so).
+Looking and understanding are two things: patches are asked where dense points of the face lie, which is soon learned from
+pictures, and solver.py says which expression puts them there; what else was seen it is given as a hint.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.engine.controllers import NAMES
 from core.expression.config import ReaderConfig
+from core.expression.networks import NARROWER, Locator, cells
+from core.expression.solver import Solver
 from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.resnet import ResNet
 
@@ -25,7 +30,11 @@ NOSE_BASE, EYES_TO_NOSE = 33, 1.3
 """A head that is turned away has its eyes close to each other, but not to the base of its nose."""
 MIXED, JOINED = 192, 512
 HUSHED, HUSHED_SLOPE = 0.02, 0.1
-"""A sigmoid never says nothing at all, and a face at rest moves by many such whispers: below this a controller rests."""
+"""Nobody who reads says quite nothing of a face at rest, and it moves by many such whispers: below this a controller
+rests."""
+SIDES = (EYE_SIDE / WHOLE_SIDE, EYE_SIDE / WHOLE_SIDE, MOUTH_SIDE / WHOLE_SIDE)
+LEAST_VARIANCE, SHARPER = 1e-6, 0.6
+"""Of a heat map; and how much of a map's own spread, in logarithms, is taken for doubt at first."""
 
 
 def lay_squares(landmarks: Tensor) -> Tensor:
@@ -55,20 +64,75 @@ def tell_squares(squares: Tensor) -> Tensor:
     return (torch.stack((across, down), 2) / (whole[..., 2:3] / 2)).flatten(1)
 
 
-class Look(nn.Module):
-    """One patch to ``MIXED`` numbers; where in the patch something is matters, so nothing is averaged over places."""
+def place_in_patches(points: Tensor, places: Tensor, counts: tuple[int, int, int, int]) -> list[Tensor]:
+    """Points N x K x 2 of the whole face's square, those of right eye, left eye, mouth and whole face in a row, as they lie in
+    each patch; ``places`` is what ``tell_squares`` says."""
+    middles = places.unflatten(1, (3, 2))
+    own = []
+    for patch, some in enumerate(points.split(counts, 1)):
+        if patch < len(SIDES):
+            lying = (some - middles[:, patch, None]) / SIDES[patch]
+            own.append(lying * lying.new_tensor([-1.0, 1.0]) if PATCHES[patch] == "left" else lying)
+        else:
+            own.append(some)
+    return own
 
-    def __init__(self, size: int, width: int, pooled: bool) -> None:
+
+def place_in_whole(own: list[Tensor], places: Tensor) -> Tensor:
+    """Points of each patch back in the whole face's square, N x K x 2."""
+    middles = places.unflatten(1, (3, 2))
+    joined = []
+    for patch, some in enumerate(own):
+        if patch < len(SIDES):
+            straight = some * some.new_tensor([-1.0, 1.0]) if PATCHES[patch] == "left" else some
+            joined.append(straight * SIDES[patch] + middles[:, patch, None])
+        else:
+            joined.append(some)
+    return torch.cat(joined, 1)
+
+
+def point_out(heat: Tensor) -> tuple[Tensor, Tensor]:
+    """Heat maps N x K x H x W to the middle of each, N x K x 2 in [-1, 1], and the logarithm N x K of how far it spreads. They
+    are made narrower first: the little heat that is left everywhere would draw all middles towards the picture's."""
+    share = (NARROWER * heat).flatten(2).softmax(2).unflatten(2, heat.shape[2:])
+    across, down = cells(share.shape[3], share), cells(share.shape[2], share)
+    columns, rows = share.sum(2), share.sum(3)
+    column, row = (columns * across).sum(2), (rows * down).sum(2)
+    spread = (columns * across**2).sum(2) - column**2 + (rows * down**2).sum(2) - row**2
+    return torch.stack((column, row), 2), 0.5 * spread.clamp_min(LEAST_VARIANCE).log()
+
+
+class Look(nn.Module):
+    """One patch to heat maps of its points and ``MIXED`` numbers; where in the patch something is matters, so nothing is
+    averaged over places."""
+
+    def __init__(self, size: int, width: int, pooled: bool, points: int) -> None:
         super().__init__()
         self.trunk = ResNet(18, 3, width, pooled)
-        cells = size // (32 if pooled else 16)
+        self.locate = Locator([width * 2**stage for stage in range(4)], points)
+        cells_left = size // (32 if pooled else 16)
         self.mix = nn.Sequential(
-            nn.Flatten(), nn.Linear(self.trunk.channels * cells**2, MIXED, bias=False), nn.BatchNorm1d(MIXED)
+            nn.Flatten(), nn.Linear(self.trunk.channels * cells_left**2, MIXED, bias=False), nn.BatchNorm1d(MIXED)
         )
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """N x 3 x S x S in [-1, 1] to N x MIXED."""
-        return F.relu(self.mix(self.trunk(pictures)))
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """N x 3 x S x S in [-1, 1] to N x MIXED, and N x K x H x W."""
+        pyramid = self.trunk.pyramid(pictures)
+        return F.relu(self.mix(pyramid[-1])), self.locate(pyramid)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a reader makes of patches."""
+
+    told: Tensor
+    """N x 130, a little below nothing where hardly anything is told of."""
+    heat: list[Tensor]
+    """Of right eye, left eye, mouth and whole face."""
+    own: list[Tensor]
+    """Points N x K x 2 as they lie in each of these patches."""
+    points: Tensor
+    """N x K x 2 in the whole face's square."""
 
 
 class CloseReader(nn.Module):
@@ -76,23 +140,37 @@ class CloseReader(nn.Module):
 
     def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
-        self.eye = Look(config.eye, config.width, False)
-        self.mouth = Look(config.mouth, config.width, False)
-        self.whole = Look(config.whole, config.width, True)
+        eye, mouth, whole = config.points
+        self.eye = Look(config.eye, config.width, False, eye)
+        self.mouth = Look(config.mouth, config.width, False, mouth)
+        self.whole = Look(config.whole, config.width, True, whole)
         self.join = nn.Sequential(nn.Linear(4 * MIXED + 6, JOINED, bias=False), nn.BatchNorm1d(JOINED), nn.ReLU())
-        self.tell = nn.Linear(JOINED, len(NAMES))
-        nn.init.constant_(self.tell.bias, -3.0)  # most controllers rest most of the time
+        self.counts = eye, eye, mouth, whole
+        self.doubt = nn.Parameter(torch.tensor([SHARPER, 0.0]).repeat(sum(self.counts), 1))
+        self.hint = nn.Linear(JOINED, config.solver, bias=False)
+        nn.init.zeros_(self.hint.weight)
+        self.solver = Solver(sum(self.counts), config.solver)
 
-    def look(self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor) -> Tensor:
-        """All that was seen, N x JOINED; the left eye is given mirrored."""
-        eyes = self.eye(torch.cat((right, left))).unflatten(0, (2, -1))
-        return self.join(torch.cat((eyes[0], eyes[1], self.mouth(mouth), self.whole(whole), places.to(eyes.dtype)), 1))
+    def look(self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor) -> Looked:
+        """All that is seen in patches, the left eye's mirrored; ``places``: what ``tell_squares`` says of them."""
+        eyes, eye_heat = self.eye(torch.cat((right, left)))
+        (at_mouth, mouth_heat), (at_whole, whole_heat) = self.mouth(mouth), self.whole(whole)
+        count = len(right)
+        joined = self.join(torch.cat((eyes[:count], eyes[count:], at_mouth, at_whole, places.to(eyes.dtype)), 1))
+        heat = [eye_heat[:count], eye_heat[count:], mouth_heat, whole_heat]
+        with torch.autocast(right.device.type, enabled=False):
+            found = [point_out(one.float()) for one in heat]
+            own = [place for place, _ in found]
+            points = place_in_whole(own, places)
+            doubts = torch.cat([spread for _, spread in found], 1) * self.doubt[:, 0] + self.doubt[:, 1]
+        told = self.solver(points, doubts, self.hint(joined))
+        return Looked(self.say(told.float()), heat, own, points)
 
     def forward(self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor) -> Tensor:
         """Patches and what ``tell_squares`` says of them to N x 130."""
-        return self.say(self.look(right, left, mouth, whole, places)).clamp_min(0.0)
+        return self.look(right, left, mouth, whole, places).told.clamp(0.0, 1.0)
 
-    def say(self, seen: Tensor) -> Tensor:
-        """What was seen as controllers up to 1; what is hardly told of is less than nothing here, by a little."""
-        told = (self.tell(seen).sigmoid() - HUSHED) / (1.0 - HUSHED)
-        return F.leaky_relu(told, HUSHED_SLOPE)
+    @staticmethod
+    def say(told: Tensor) -> Tensor:
+        """What the solver tells, where it hardly tells anything made less than nothing, by a little."""
+        return F.leaky_relu((told - HUSHED) / (1.0 - HUSHED), HUSHED_SLOPE)

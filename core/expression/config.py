@@ -81,6 +81,10 @@ class ReaderConfig:
     whole: int = 128
     width: int = 48
     """Channels of each trunk's first stage."""
+    solver: int = 1024
+    """Width of what says which expression puts points where they are."""
+    points: tuple[int, int, int] = (59, 86, 110)
+    """Points that are looked for in an eye's patch, the mouth's, and elsewhere."""
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
@@ -88,18 +92,19 @@ class ReaderConfig:
         return self.eye, self.eye, self.mouth, self.whole
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "points", tuple(self.points))
         if self.eye % 16 or self.mouth % 16 or self.whole % FEATURE_SHRINK or self.width < 4:
             raise ValueError(f"A reader wants patches divisible by 16 and a whole face divisible by 32, not {self}.")
 
     @classmethod
     def small(cls) -> ReaderConfig:
         """Half the channels, smaller patches."""
-        return cls(48, 64, 96, 24)
+        return cls(48, 64, 96, 24, 768)
 
     @classmethod
     def tiny(cls) -> ReaderConfig:
         """For tests."""
-        return cls(16, 16, 32, 4)
+        return cls(16, 16, 32, 4, 32)
 
 
 @dataclass(frozen=True)

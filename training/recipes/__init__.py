@@ -17,6 +17,7 @@ from training.recipes import (
     expression_personal,
     expression_reader,
     expression_regressor,
+    expression_solver,
     face,
     facefield,
     garment,
@@ -39,6 +40,7 @@ RECIPES: dict[str, dict[str, Factory]] = {
         "personal": expression_personal.make_personal_recipe,
         "reader": expression_reader.make_reader_recipe,
         "regressor": expression_regressor.make_regressor_recipe,
+        "solver": expression_solver.make_solver_recipe,
     },
     "face": {
         "finder": face.make_finder_recipe,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from core.expression.close import JOINED, PATCHES, CloseReader
+from core import checkpoints
+from core.expression.close import PATCHES, CloseReader, place_in_patches
 from core.expression.config import ReaderConfig
-from core.expression.losses import motion_error, squared_motion_error
+from core.expression.losses import motion_error, places_error, squared_motion_error
 from core.image import contact_sheet, to_pixels
 from training.ahead import Ahead
 from training.expression_close import CloseData, Near
-from training.expression_surface import vertices
 from training.recipe import Phase
 from training.recipes.expression import SHOWN, SOURCES, read_config, read_data
 from training.task import cosine
@@ -23,15 +24,18 @@ if TYPE_CHECKING:
     from core.image import Pixels
     from training.spec import RunSpec
 
-MOVED = 0.02
-"""How far expressions usually move a point, in half faces."""
+PLACES, APART = 0.3, 4.0
+"""How much heat maps count, and how far their middles are from where they should be."""
 INPUTS = (*PATCHES, "places")
 
 
 class ReaderRecipe:
-    """Motion left of 130 controllers; dense points and how far each was moved are told as well, by a head that is thrown
-    away. Options ``rate``, ``batch``, ``count``, ``alone``, ``first``; ``squares``: how much squares of motion count, without
-    which a reader says at first that nothing moves, and of which it wants less once it has learned to look."""
+    """Dense points that patches are asked for, and motion left of the 130 controllers that these say.
+
+    Options ``rate``, ``batch``, ``count``, ``alone``, ``first``; ``squares``: how much squares of motion count, without which
+    a reader says at first that nothing moves, and of which it wants less once it has learned to look; ``solver``: the
+    checkpoint that its own begins with (recipe ``solver``): without one, it must learn what points say from pictures alone,
+    of which there are never enough."""
 
     subject, name, round_size = "expression", "reader", 10_000
     published = compiled = ("reader",)
@@ -40,18 +44,16 @@ class ReaderRecipe:
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
         self.config: ReaderConfig = read_config(request, ReaderConfig)
-        self.modules: dict[str, nn.Module] = {
-            "reader": CloseReader(self.config),
-            "aid": nn.Linear(JOINED, 4 * len(vertices()[0])),
-        }
-        self.averaged = dict.fromkeys(self.modules, 4_000.0)
+        self._reader = CloseReader(self.config)
+        self.modules: dict[str, nn.Module] = {"reader": self._reader}
+        self.averaged = {"reader": 4_000.0}
         self.batch_size = int(request.options.get("batch", 48 if request.preset != "full" else 128))
         self._squares = float(request.options.get("squares", 2.0))
         steps, rate = request.steps, float(request.options.get("rate", 1.5e-3))
         self.phases = (
             Phase(
                 "read",
-                tuple(self.modules),
+                ("reader",),
                 rate,
                 (0.9, 0.99),
                 1e-2,
@@ -63,15 +65,17 @@ class ReaderRecipe:
         self.data = CloseData(read_data(request, 0), self.config)
         self._validation: Near | None = None
         self._ahead = Ahead(lambda step: self.data.take(step, self.batch_size))
-        self._begin_aid()
+        self._begin_solver(request.options.get("solver"))
 
-    def _begin_aid(self) -> None:
-        """Points begin at the mean face's."""
-        aid, points = self.modules["aid"], self.data.take(0, 2 * self.batch_size).points.mean(0)
-        assert isinstance(aid, nn.Linear)
-        nn.init.normal_(aid.weight, std=5e-4)
-        with torch.no_grad():
-            aid.bias.copy_(torch.stack((points, torch.zeros_like(points))).flatten())
+    def _begin_solver(self, folder: object) -> None:
+        solver = self._reader.solver
+        if folder is None:
+            solver.begin_with(self.data.take(0, 2 * self.batch_size).points)
+            return
+        path = Path(str(folder))
+        card = checkpoints.read_card(path)
+        weights = checkpoints.load(checkpoints.Found(path, card, path), ("solver",))["solver"]
+        checkpoints.fill(solver, weights, f"{path} (solver)")
 
     def batch(self, step: int, size: int, part: int) -> dict[str, Tensor]:
         """People, some of whom move one controller only."""
@@ -81,25 +85,25 @@ class ReaderRecipe:
     def losses(self, phase: Phase, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Terms of a batch."""
         del phase, step
-        reader = self.modules["reader"]
-        assert isinstance(reader, CloseReader)
-        seen = reader.look(*(batch[name] for name in INPUTS))
-        told = reader.say(seen)
-        shown = self.modules["aid"](seen).float().view(len(told), 2, -1, 2)
-        apart = (shown[:, 0] - batch["points"]).square().sum(2)
-        strayed = (shown[:, 1] - batch["moves"]).square().sum(2)
+        looked = self._reader.look(*(batch[name] for name in INPUTS))
+        aims = place_in_patches(batch["points"], batch["places"], self._reader.counts)
+        heat, away = [], []
+        for map_, own, aim in zip(looked.heat, looked.own, aims, strict=True):
+            inside, near = aim.abs().amax(2) < 1.0, aim.clamp(-1.0, 1.0)
+            heat.append(places_error(map_, near) * inside)
+            away.append((own - near).square().sum(2).add(1e-6).sqrt() * inside)
         return {
-            "motion": motion_error(told, batch["controllers"]),
-            "squares": self._squares * squared_motion_error(told, batch["controllers"]),
-            "points": 2.0 * apart.add(1e-8).sqrt().mean(),
-            "moves": 0.5 * strayed.mean() / MOVED**2,
+            "motion": motion_error(looked.told, batch["controllers"]),
+            "squares": self._squares * squared_motion_error(looked.told, batch["controllers"]),
+            "heat": PLACES * torch.cat(heat, 1).mean(),
+            "apart": APART * torch.cat(away, 1).mean(),
         }
 
     def measure(self) -> dict[str, float]:
         """Motion left, beside that of saying nothing moves; of faces with a whole expression, and of those with one
-        controller moved."""
+        controller moved; and how far points are off, in half faces."""
         held = self._held_back()
-        told = self._read(held)
+        told, points = self._read(held)
         still, true = torch.zeros_like(told), held.controllers
         alone = torch.arange(len(told)) % 3 == 2  # as expression_data.py lays the band out
         return {
@@ -109,14 +113,17 @@ class ReaderRecipe:
             "moments_still": float(motion_error(still[~alone], true[~alone])),
             "alone": float(motion_error(told[alone], true[alone])),
             "alone_still": float(motion_error(still[alone], true[alone])),
+            "points": float((points - held.points).norm(dim=2).mean()),
         }
 
     @torch.no_grad()
-    def _read(self, held: Near) -> Tensor:
-        reader = self.modules["reader"]
-        device = next(reader.parameters()).device
+    def _read(self, held: Near) -> tuple[Tensor, Tensor]:
+        """Controllers and points."""
+        device = next(self._reader.parameters()).device
         parts = zip(*(getattr(held, name).split(32) for name in INPUTS), strict=True)
-        return torch.cat([reader(*(one.to(device) for one in part)).float().cpu() for part in parts])
+        looked = [self._reader.look(*(one.to(device) for one in part)) for part in parts]
+        told = torch.cat([one.told for one in looked]).clamp(0.0, 1.0)
+        return told.float().cpu(), torch.cat([one.points for one in looked]).float().cpu()
 
     def preview(self) -> Pixels:
         """Faces, eyes and mouths as they are looked at."""
