@@ -32,8 +32,9 @@ def put_weights(home: Path, reader: bool = True) -> None:
         checkpoints.save(home / "weights" / "expression" / f"regressor_{name}", card, whole)
     if reader:
         card = checkpoints.Card("expression", "reader", config=asdict(ReaderConfig.tiny()))
-        close = {"reader": CloseReader(ReaderConfig.tiny()).state_dict()}
-        checkpoints.save(home / "weights" / "expression" / "reader", card, close)
+        close = CloseReader(ReaderConfig.tiny())  # which says nothing before it has learned
+        torch.nn.init.normal_(close.solver.tell.weight, std=0.1, generator=torch.Generator().manual_seed(3))
+        checkpoints.save(home / "weights" / "expression" / "reader", card, {"reader": close.state_dict()})
         card = checkpoints.Card("expression", "painter", config=asdict(PainterConfig.tiny()))
         painters = {name: Painter(PainterConfig.tiny()).state_dict() for name in CHARACTERS}
         checkpoints.save(home / "weights" / "expression" / "painter", card, painters)
