@@ -138,6 +138,7 @@ def browser_page(
                 route.abort()
 
         context.route("http*://**", watch)
+        context.set_default_timeout(120_000)  # a busy machine builds a language's pages slowly
         page = context.new_page()
         yield page, outside
         context.close()
