@@ -21,12 +21,11 @@ from core.expression.close import (
     lay_squares,
     place_in_patches,
     place_in_whole,
-    point_out,
     tell_squares,
 )
 from core.expression.config import PainterConfig, ReaderConfig
 from core.expression.losses import places_error
-from core.expression.networks import Painter
+from core.expression.networks import Painter, point_out
 from core.expression.predict import Predictor, cut_patches, who_is_driven
 from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.face.reader import Face

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.expression.config import ReaderConfig
-from core.expression.networks import NARROWER, Locator, cells
+from core.expression.networks import Locator, point_out
 from core.expression.solver import Solver
 from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.resnet import ResNet
@@ -33,8 +33,8 @@ HUSHED, HUSHED_SLOPE = 0.02, 0.1
 """Nobody who reads says quite nothing of a face at rest, and it moves by many such whispers: below this a controller
 rests."""
 SIDES = (EYE_SIDE / WHOLE_SIDE, EYE_SIDE / WHOLE_SIDE, MOUTH_SIDE / WHOLE_SIDE)
-LEAST_VARIANCE, SHARPER = 1e-6, 0.6
-"""Of a heat map; and how much of a map's own spread, in logarithms, is taken for doubt at first."""
+SHARPER = 0.6
+"""How much of a heat map's own spread, in logarithms, is taken for doubt at first."""
 
 
 def lay_squares(landmarks: Tensor) -> Tensor:
@@ -89,17 +89,6 @@ def place_in_whole(own: list[Tensor], places: Tensor) -> Tensor:
         else:
             joined.append(some)
     return torch.cat(joined, 1)
-
-
-def point_out(heat: Tensor) -> tuple[Tensor, Tensor]:
-    """Heat maps N x K x H x W to the middle of each, N x K x 2 in [-1, 1], and the logarithm N x K of how far it spreads. They
-    are made narrower first: the little heat that is left everywhere would draw all middles towards the picture's."""
-    share = (NARROWER * heat).flatten(2).softmax(2).unflatten(2, heat.shape[2:])
-    across, down = cells(share.shape[3], share), cells(share.shape[2], share)
-    columns, rows = share.sum(2), share.sum(3)
-    column, row = (columns * across).sum(2), (rows * down).sum(2)
-    spread = (columns * across**2).sum(2) - column**2 + (rows * down**2).sum(2) - row**2
-    return torch.stack((column, row), 2), 0.5 * spread.clamp_min(LEAST_VARIANCE).log()
 
 
 class Look(nn.Module):

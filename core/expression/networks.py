@@ -20,6 +20,7 @@ BRIGHTEST = 0.99
 """Pixels of a still picture end here: from further out nothing would bring them back."""
 NARROWER = 3.0
 """And what they are multiplied by again where their middle is sought."""
+LEAST_VARIANCE = 1e-6
 
 
 class Locator(nn.Module):
@@ -42,12 +43,20 @@ class Locator(nn.Module):
 
 
 def middle_of(heat: Tensor) -> Tensor:
-    """Mean places N x K x 2, in [-1, 1], under heat maps N x K x H x W, made narrower first: the little heat that is left
-    everywhere would draw all of them towards the picture's middle."""
+    """Mean places N x K x 2, in [-1, 1], under heat maps N x K x H x W."""
+    return point_out(heat)[0]
+
+
+def point_out(heat: Tensor) -> tuple[Tensor, Tensor]:
+    """Heat maps N x K x H x W to the middle of each, N x K x 2 in [-1, 1], and the logarithm N x K of how far it spreads. They
+    are made narrower first: the little heat that is left everywhere would draw all middles towards the picture's."""
     share = (NARROWER * heat).flatten(2).softmax(2).unflatten(2, heat.shape[2:])
     across, down = cells(share.shape[3], share), cells(share.shape[2], share)
+    columns, rows = share.sum(2), share.sum(3)
     # sums of products, not a matrix product: autocast would take that in half precision
-    return torch.stack(((share.sum(2) * across).sum(2), (share.sum(3) * down).sum(2)), 2)
+    column, row = (columns * across).sum(2), (rows * down).sum(2)
+    spread = (columns * across**2).sum(2) - column**2 + (rows * down**2).sum(2) - row**2
+    return torch.stack((column, row), 2), 0.5 * spread.clamp_min(LEAST_VARIANCE).log()
 
 
 def cells(count: int, like: Tensor) -> Tensor:
