@@ -111,12 +111,12 @@ def test_a_batch_holds_as_large_a_share_of_varied_faces_as_there_are(tmp_path: P
 
 
 def test_judges_of_attributes_meet_two_of_each_person_and_are_validated_on_both_kinds(tmp_path: Path) -> None:
-    data = FaceData(tmp_path, 4, seed=1, varied=True, validated=2)
+    data = FaceData(tmp_path, 4, seed=1, kind="varied", validated=2)
     found = data.learn(3, 4)
     tone = found["attributes"][:, INDEX["skin_tone"]]
     assert torch.equal(tone[0::2], tone[1::2])
     assert len(data.validate()["pixels"]) == 4
-    again = FaceData(tmp_path, 4, seed=1, varied=True, validated=2).learn(3, 4)
+    again = FaceData(tmp_path, 4, seed=1, kind="varied", validated=2).learn(3, 4)
     assert torch.equal(found["pixels"], again["pixels"])
 
 

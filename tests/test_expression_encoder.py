@@ -15,8 +15,8 @@ from core.engine.controllers import MIRROR, NAMES
 from core.engine.faces import Choices, faces
 from core.engine.head import load_head
 from core.expression.config import ConverterConfig
-from core.expression.losses import places_error
-from core.expression.networks import Encoder, make_encoder, middle_of
+from core.expression.networks import Encoder, make_encoder
+from core.locator import middle_of, places_error
 from training.ahead import Ahead
 from training.expression_data import LABELS, ExpressionData
 from training.expression_networks import Reading

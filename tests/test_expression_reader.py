@@ -24,12 +24,12 @@ from core.expression.close import (
     tell_squares,
 )
 from core.expression.config import PainterConfig, ReaderConfig
-from core.expression.losses import places_error
-from core.expression.networks import Painter, point_out
+from core.expression.networks import Painter
 from core.expression.predict import Predictor, cut_patches, who_is_driven
 from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.face.reader import Face
 from core.image import Pixels, to_pixels
+from core.locator import places_error, point_out
 from studio.settings import Settings
 from training import expression_close
 from training.expression_close import CloseData

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import checkpoints
+from core.checkpoints import Card
+from core.engine.faces_cache import CacheConfig, fill_cache
+from core.expression.close import CloseReader
+from core.expression.config import ReaderConfig
 from core.face import align
 from core.face.align import MIRROR, Square
 from core.face.config import FinderConfig, LandmarkConfig, ParserConfig
@@ -15,8 +23,11 @@ from core.face.find import Candidate, find_with, keep_apart
 from core.face.networks import FinderNet, LandmarkNet, ParserNet
 from core.face.reader import FaceReader, NoFace
 from core.image import to_tensor
+from core.locator import middle_of
 from training.face_data import Spread, carry, cut, draw_squares, paint_ground
 from training.face_tasks import FinderTask
+from training.recipes.face import make_landmark_recipe
+from training.spec import RunSpec
 
 SQUARES = st.builds(Square, st.floats(-50, 250), st.floats(-50, 250), st.floats(10, 400), st.floats(-180, 180))
 
@@ -93,6 +104,46 @@ def test_overlapping_candidates_are_one_face_and_far_ones_are_two() -> None:
     near = [Candidate(Square(50, 50, 40), 0.9), Candidate(Square(55, 52, 44), 0.8), Candidate(Square(120, 50, 40), 0.7)]
     assert [one.score for one in keep_apart(near)] == [0.9, 0.7]
     assert keep_apart([Candidate(Square(5, 5, 6), 0.9)]) == []
+
+
+def test_landmarks_begin_where_heat_maps_point_and_go_aside_as_the_crop_says() -> None:
+    torch.manual_seed(0)
+    network = LandmarkNet(LandmarkConfig.tiny()).eval()
+    crops = torch.rand(2, 3, 32, 32) * 2 - 1
+    points, sure, heat = network.look(crops)
+    assert points.shape == (2, 68, 2)
+    assert sure.shape == (2,)
+    assert torch.allclose(points, middle_of(heat), atol=1e-5)
+    torch.nn.init.constant_(network.aside.bias, 0.7)
+    assert torch.allclose(network(crops)[0], points + 0.7, atol=1e-5), "a point may lie beyond the edge"
+
+
+def close_ups(folder: Path) -> RunSpec:
+    fill_cache(folder / "photos", CacheConfig(0, 8, 160, quick=True, close=True, maps=False))
+    options = {"faces": "photos", "count": 8, "rate": 5e-3, "look": str(folder / "reader")}
+    return RunSpec("face", "landmarks", "tiny", steps=40, data=str(folder), options=options)
+
+
+def test_landmarks_learn_from_close_ups_and_begin_with_a_readers_look(tmp_path: Path) -> None:
+    shape = replace(ReaderConfig.tiny(), width=LandmarkConfig.tiny().width)
+    look = CloseReader(shape)
+    card = Card("expression", "reader", config=asdict(shape))
+    checkpoints.save(tmp_path / "reader", card, {"reader": look.state_dict()})
+    recipe = make_landmark_recipe(close_ups(tmp_path))
+    begun, known = recipe.modules["landmarks"].state_dict(), look.whole.state_dict()
+    for key in ("trunk.stages.1.0.first.conv.weight", "locate.join.2.weight", "locate.mix.conv.weight"):
+        assert torch.allclose(begun[key], known[key], atol=1e-2), key
+    parts = [recipe.batch(0, 16, part) for part in range(4)]
+    batch = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+    optimiser = torch.optim.Adam(recipe.modules["landmarks"].parameters(), 5e-3)
+    totals = []
+    for _ in range(30):
+        losses = recipe.losses(recipe.phases[0], batch, 0)
+        totals.append(float(losses["points"].detach()))
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimiser.step()
+    assert totals[-1] < 0.7 * totals[0]
 
 
 def tiny_reader() -> FaceReader:

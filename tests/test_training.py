@@ -15,6 +15,7 @@ from tiny import Shapes
 
 from core.checkpoints import Found, load, read_card
 from training import spec
+from training.muon import orthogonal
 from training.run import RunFolder
 from training.spec import BadRequest, RunSpec
 from training.trainer import Diverged, OutOfMemory, Trainer
@@ -39,16 +40,44 @@ def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_six_and_four_resumed_steps_equal_ten_unbroken_to_the_bit(tmp_path: Path) -> None:
-    unbroken = trainer(tmp_path / "a", steps=10)
+@pytest.mark.parametrize("options", [{}, {"matrices": ["inward"]}])
+def test_six_and_four_resumed_steps_equal_ten_unbroken_to_the_bit(tmp_path: Path, options: dict[str, object]) -> None:
+    unbroken = trainer(tmp_path / "a", steps=10, options=options)
     assert unbroken.run() == "done"
-    trainer(tmp_path / "b", steps=6).run()
-    resumed = trainer(tmp_path / "b", steps=10)
+    trainer(tmp_path / "b", steps=6, options=options).run()
+    resumed = trainer(tmp_path / "b", steps=10, options=options)
     assert resumed.resume()
     assert resumed.step == 6
     resumed.run()
     assert_equal(weights(resumed), weights(unbroken))
     assert [resumed.recent[k] for k in resumed.recent] == [unbroken.recent[k] for k in unbroken.recent]
+
+
+@pytest.mark.parametrize("matrices", [[], ["inward"]])
+def test_muon_turns_the_matrices_it_is_told_of_evenly_and_leaves_others_to_adam(
+    tmp_path: Path, matrices: list[str]
+) -> None:
+    run = trainer(tmp_path, steps=150, options={"matrices": matrices})
+    before = {key: value.clone() for key, value in weights(run).items()}
+    error = run._measure()["validation"]
+    run._take_step()
+    for key in ("inward.2.weight", "outward.0.weight"):
+        values = torch.linalg.svdvals(weights(run)[key] - before[key])
+        assert bool(values[-1] > 0.5 * values[0]) == any(part in key for part in matrices), key
+    run.run()
+    assert read_card(run.folder.result).validation["validation"] < 0.5 * error
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (12, 12)])
+def test_orthogonal_keeps_singular_vectors_and_evens_singular_values(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    turned = orthogonal(matrix)
+    assert turned.shape == matrix.shape
+    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    within = left.T @ turned @ right.T
+    assert (within.diagonal()[values > values[0] / 50] > 0.5).all()
+    assert (within - within.diagonal().diag()).abs().max() < 0.1
+    assert within.diagonal().max() < 1.4
 
 
 def test_learning_lowers_the_validation_error_below_that_of_a_black_picture(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Shapes:
         self.averaged: dict[str, float] = {"net": 200.0}
         rate = float(request.options.get("rate", 3e-3))
         self.phases: tuple[Phase, ...] = (
-            Phase("net", ("net",), rate),
+            Phase("net", ("net",), rate, weight_decay=1e-2, matrices=tuple(request.options.get("matrices", ()))),
             Phase("decay", ("net",), 1e-4, every=4, shares="net"),
         )
         self.batch_size = 32

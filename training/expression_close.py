@@ -22,7 +22,7 @@ FEW = 6
 SPOILT, COVERED = 0.4, 0.05
 REGIONS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 """Landmarks that go astray together."""
-ASTRAY, APART = 0.016, 0.010
+ASTRAY, APART = 0.012, 0.009
 """Standard deviation of a region's and a landmark's error, in faces: what the follower has."""
 
 

@@ -25,7 +25,6 @@ from training.face_data import Spread, carry, cut, draw_squares, spoil
 
 PHOTO_SIZE, TRAIN_SEED, VALIDATION_SEED = 160, 0, 900_000_000
 ALONE_SHARE = 0.3
-"""How many faces move one controller only."""
 VALIDATED = 160
 CROP_ROOM = ROOM
 JITTER = Spread(0.035, 0.05, 4.0)
@@ -64,6 +63,8 @@ class ExpressionData:
         """Seed of the first face: a run that goes on learns more from people it has not met."""
         self.close = False
         """Whether faces fill their pictures, for those who look at parts of them from near by."""
+        self.alone_share = ALONE_SHARE
+        """How many faces of a step move one controller only."""
         self._virtual: dict[tuple[str, int, int], Tensor] = {}
 
     @functools.cached_property
@@ -109,7 +110,7 @@ class ExpressionData:
     def draw_places(self, step: int, count: int) -> tuple[Tensor, torch.Generator]:
         """Where the faces of a step stand, and what the rest of the step draws from."""
         draw = torch.Generator().manual_seed(hash((self._seed, step, 31)) & 0x7FFFFFFF)
-        single = torch.rand(count, generator=draw) < ALONE_SHARE
+        single = torch.rand(count, generator=draw) < self.alone_share
         every, alone = self._counts
         index = torch.where(
             single,

@@ -15,7 +15,8 @@ from core.engine.faces import faces
 from core.engine.faces_cache import CacheConfig, FacesCache, choose, fill_cache
 from core.face.align import MIRROR
 
-SIZE = 128
+SIZE, CLOSE_SIZE = 128, 160
+KINDS = ("train", "varied", "photos")
 TRAIN_SEED, VARIED_SEED = 800_000_000, 850_000_000
 VALIDATION_SEED, VARIED_VALIDATION_SEED = 900_000_000, 950_000_000
 VALIDATED = 512
@@ -37,40 +38,47 @@ class FaceData:
         count: int,
         seed: int,
         device: str = "cpu",
-        varied: bool = False,
+        kind: str = KINDS[0],
         validated: int = VALIDATED,
     ) -> None:
-        """``varied``: both pictures of a person are alike but for attributes drawn anew (core/engine/changes.py), and the
-        validation pictures are followed by as many of these."""
+        """``kind``: ``varied``, both pictures of a person are alike but for attributes drawn anew (core/engine/changes.py), and
+        the validation pictures are followed by as many of these; ``photos``, close-ups as the expression room's reader learns
+        from, one of each person and without segmentation; ``train``, all others."""
+        assert kind in KINDS
         self._folder, self._count, self._seed, self._device = folder, count, seed, device
-        self._varied, self._validated = varied, validated
-        first = VARIED_SEED if varied else TRAIN_SEED
-        self._train = self._open(
-            "varied" if varied else "train", CacheConfig(first, count, quick=varied, varied=varied)
-        )
+        self._varied, self._validated = kind == "varied", validated
+        if kind == "photos":
+            self._each = 1
+            self._train = self._open(kind, CacheConfig(0, count, CLOSE_SIZE, quick=True, close=True, maps=False))
+        else:
+            self._each = PICTURES_EACH
+            first = VARIED_SEED if self._varied else TRAIN_SEED
+            self._train = self._open_pairs(kind, CacheConfig(first, count, quick=self._varied, varied=self._varied))
         self._validation: dict[str, Tensor] | None = None
 
     def learn(self, step: int, size: int) -> dict[str, Tensor]:
         """The pictures of a step's whole batch, both of a person beside each other."""
         draw = torch.Generator().manual_seed(hash((self._seed, step, 17)) & 0x7FFFFFFF)
-        who = torch.randint(self._count // PICTURES_EACH, (-(-size // PICTURES_EACH),), generator=draw)
-        chosen = (who[:, None] * PICTURES_EACH + torch.arange(PICTURES_EACH)).flatten()[:size]
+        who = torch.randint(self._count // self._each, (-(-size // self._each),), generator=draw)
+        chosen = (who[:, None] * self._each + torch.arange(self._each)).flatten()[:size]
         return self._train(chosen)
 
     def validate(self) -> dict[str, Tensor]:
         """The validation band's pictures, always the same."""
         if self._validation is None:
             every = torch.arange(self._validated)
-            sets = [self._open("validation", CacheConfig(VALIDATION_SEED, self._validated))(every)]
+            sets = [self._open_pairs("validation", CacheConfig(VALIDATION_SEED, self._validated))(every)]
             if self._varied:
                 config = CacheConfig(VARIED_VALIDATION_SEED, self._validated, varied=True)
-                sets.append(self._open("varied-validation", config)(every))
+                sets.append(self._open_pairs("varied-validation", config)(every))
             self._validation = {key: torch.cat([found[key] for found in sets]) for key in LABELS}
         return self._validation
 
+    def _open_pairs(self, name: str, config: CacheConfig) -> Callable[[Tensor], dict[str, Tensor]]:
+        return self._open(name, replace(config, size=SIZE, pictures_each=PICTURES_EACH))
+
     def _open(self, name: str, config: CacheConfig) -> Callable[[Tensor], dict[str, Tensor]]:
         """What gives faces by their place in a cache, which is drawn now where it is not there; or draws them each time."""
-        config = replace(config, size=SIZE, pictures_each=PICTURES_EACH)
         if self._folder is None:
             return lambda chosen: _draw(config, chosen, self._device)
         folder = self._folder / name
@@ -83,8 +91,8 @@ class FaceData:
 
 
 def _read(cache: FacesCache, chosen: Tensor) -> dict[str, Tensor]:
-    found = cache.read(chosen, LABELS)
-    return {key: found[key].float() for key in LABELS}
+    kept = [key for key in LABELS if cache.config.maps or key != "segmentation"]
+    return {key: value.float() for key, value in cache.read(chosen, kept).items()}
 
 
 def _draw(config: CacheConfig, chosen: Tensor, device: str) -> dict[str, Tensor]:

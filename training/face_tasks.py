@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core import checkpoints
 from core.face.align import LEFT_EYE, RIGHT_EYE, ROOM
 from core.face.config import PARTS, FinderConfig, LandmarkConfig, ParserConfig
 from core.face.networks import FinderNet, LandmarkNet, ParserNet
 from core.image import Pixels, contact_sheet, to_pixels
+from core.locator import places_error
 from training.face_data import Spread, carry, cut, draw_squares, extents, paint_ground, spoil
 
 PARSER_ROOM = 2.4
+HEAT = 0.05
+"""How much landmarks' heat maps count beside how far points are off."""
+BEGUN = ("trunk.", "locate.join.", "locate.mix.")
 COLOURS = np.array(
     [
         (30, 30, 36), (236, 188, 150), (120, 72, 40), (240, 240, 255), (220, 140, 110), (200, 60, 80), (90, 60, 160),
@@ -35,6 +42,14 @@ class LandmarkTask:
         self.aids: dict[str, nn.Module] = {}
         self.sources: dict[str, str] = {}
 
+    def begin_with(self, reader: Path) -> None:
+        """With the trunk that a reader of expressions looks at whole faces with, and what draws its heat maps' features."""
+        found = checkpoints.Found(reader, checkpoints.read_card(reader), reader)
+        known = checkpoints.load(found, ("reader",))["reader"]
+        own = self.network.state_dict()
+        taken = {key: known[f"whole.{key}"] for key in own if key.startswith(BEGUN) and f"whole.{key}" in known}
+        checkpoints.fill(self.network, {**own, **taken}, f"{reader} (its look at whole faces)")
+
     def prepare(self, found: dict[str, Tensor], draw: torch.Generator, learning: bool) -> dict[str, Tensor]:
         """Crops, their points and which hold a face; while learning, some are of the ground beside the face."""
         spread, absent = (Spread(), 0.15) if learning else (Spread(0.05, 0.08, 8), 0.0)
@@ -55,11 +70,15 @@ class LandmarkTask:
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Distance of the points where a face is, and whether one is believed."""
-        points, sure = self.network(batch["crops"])
+        points, sure, heat = self.network.look(batch["crops"])
         there = batch["there"].float()
         apart = (points - batch["points"]).square().sum(2).add(1e-6).sqrt().mean(1)
+        inside = (batch["points"].abs().amax(2) < 1.0).float()
+        unlike = (places_error(heat, batch["points"].clamp(-1.0, 1.0)) * inside).mean(1)
+        faces = there.sum().clamp_min(1)
         return {
-            "points": (apart * there).sum() / there.sum().clamp_min(1),
+            "points": (apart * there).sum() / faces,
+            "heat": HEAT * (unlike * there).sum() / faces,
             "belief": 0.1 * F.binary_cross_entropy_with_logits(sure, there),
         }
 

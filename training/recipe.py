@@ -42,6 +42,8 @@ class Phase:
     """The phase takes its turn at steps divisible by this (lazy regularisation)."""
     shares: str | None = None
     """Name of the phase whose optimiser this one uses instead of its own."""
+    matrices: tuple[str, ...] = ()
+    """Weights with one of these in their name, if they are matrices, take steps of Muon (muon.py) and not of AdamW."""
     clip: float | None = None
     """Largest norm of the gradient; None leaves it."""
     schedule: Callable[[int], float] = hold

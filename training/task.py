@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from core.image import Pixels
-from training.face_data import FaceData
+from training.face_data import KINDS, FaceData
 from training.recipe import Phase
-from training.spec import RunSpec
+from training.spec import BadRequest, RunSpec
 
 FACES = 16_384
 """How many different faces a cache holds where the request does not say."""
@@ -62,11 +62,14 @@ class Task(Protocol):
         ...
 
 
-def open_faces(request: RunSpec, varied: bool = False) -> FaceData:
-    """The faces of a request."""
+def open_faces(request: RunSpec, kind: str | None = None) -> FaceData:
+    """The faces of a request, of this kind or of that which its option ``faces`` says."""
     count = int(request.options.get("count", FACES))
     device = "cuda" if torch.cuda.is_available() and request.device != "cpu" else "cpu"
-    return FaceData(Path(request.data) if request.data else None, count, request.seed, device, varied)
+    kind = kind or str(request.options.get("faces", KINDS[0]))
+    if kind not in KINDS:
+        raise BadRequest(f"There are no faces of a kind {kind!r} to learn from; there are {', '.join(KINDS)}.")
+    return FaceData(Path(request.data) if request.data else None, count, request.seed, device, kind)
 
 
 class NoFaces:
@@ -87,7 +90,15 @@ class TaskRecipe:
 
     round_size = 10_000
 
-    def __init__(self, subject: str, request: RunSpec, task: Task, data: NoFaces | FaceData | None = None) -> None:
+    def __init__(
+        self,
+        subject: str,
+        request: RunSpec,
+        task: Task,
+        data: NoFaces | FaceData | None = None,
+        matrices: tuple[str, ...] = (),
+    ) -> None:
+        """``matrices``: weights that take steps of Muon."""
         self.subject, self.task, self.seed = subject, task, request.seed
         self.name, self.config, self.protocol = task.name, task.config, task.protocol
         self.published: tuple[str, ...] = (task.name,)
@@ -96,7 +107,7 @@ class TaskRecipe:
         self.modules: dict[str, nn.Module] = {task.name: task.network, **task.aids}
         self.averaged: dict[str, float] = dict.fromkeys(self.modules, 3_000.0)
         steps, rate = request.steps, float(request.options.get("rate", 2e-3))
-        fall = {"weight_decay": 1e-4, "clip": 2.0, "schedule": lambda step: cosine(step, steps)}
+        fall = {"weight_decay": 1e-4, "matrices": matrices, "clip": 2.0, "schedule": lambda step: cosine(step, steps)}
         learning = tuple(name for name, module in self.modules.items() if next(module.parameters(), None) is not None)
         self.phases: tuple[Phase, ...] = (Phase(task.name, learning, rate, **fall),)
         self.sources = {**SOURCES, **task.sources}

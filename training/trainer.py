@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from core import checkpoints
 from core.checkpoints import Card, Found
+from training.muon import Muon
 from training.recipe import Phase, Recipe
 from training.run import RunFolder, code_revision
 
@@ -296,7 +297,14 @@ class Trainer:
             return ask()
 
     def _optimiser(self, phase: Phase) -> torch.optim.Optimizer:
-        parameters = [p for name in phase.modules for p in self.recipe.modules[name].parameters()]
+        named = [named for name in phase.modules for named in self.recipe.modules[name].named_parameters()]
+        parameters = [parameter for _, parameter in named]
+        if phase.matrices:
+            told = [p.ndim > 1 and any(part in name for part in phase.matrices) for name, p in named]
+            turned, others = (
+                [p for p, is_it in zip(parameters, told, strict=True) if is_it is one] for one in (True, False)
+            )
+            return Muon(turned, others, phase.learning_rate, phase.betas, phase.weight_decay)
         kind = torch.optim.AdamW if phase.weight_decay else torch.optim.Adam
         return kind(parameters, lr=phase.learning_rate, betas=phase.betas, weight_decay=phase.weight_decay)
 

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.expression.config import ReaderConfig
-from core.expression.networks import Locator, point_out
 from core.expression.solver import Solver
 from core.face.align import LEFT_EYE, RIGHT_EYE
+from core.locator import Locator, point_out
 from core.resnet import ResNet
 
 PATCHES = ("right", "left", "mouth", "whole")

@@ -74,21 +74,6 @@ def squared_motion_error(read: Tensor, true: Tensor) -> Tensor:
     return (_squares_left(read, true) * _moves(str(read.device))[1]).sum(1).mean()
 
 
-def places_error(heat: Tensor, places: Tensor) -> Tensor:
-    """(N, K) cross entropy of heat maps N x K x H x W with soft dots at places N x K x 2 in [-1, 1], less what no heat map
-    can do without. A dot is a cell wide, and the product of one along rows and one along columns."""
-    columns, rows = (_dot(places[..., axis], heat.shape[3 - axis]) for axis in (0, 1))
-    likely = ((heat * columns[:, :, None]).sum(3) * rows).sum(2)
-    least = sum(-(one * one.clamp_min(1e-9).log()).sum(2) for one in (columns, rows))
-    return heat.flatten(2).logsumexp(2) - likely - least
-
-
-def _dot(places: Tensor, count: int) -> Tensor:
-    """(N, K, count): shares of so many cells side by side in a dot at each place."""
-    middles = (torch.arange(count, device=places.device, dtype=places.dtype) * 2 + 1) / count - 1
-    return (-0.5 * ((middles - places[..., None]) * (count / 2)).square()).softmax(2)
-
-
 def part_error(read: Tensor, true: Tensor) -> Tensor:
     """Squared error of controllers N x 130, each part counting alike; what nobody sees move hardly counts."""
     return ((read - true).square() * _shares(str(read.device))).sum(1).mean()

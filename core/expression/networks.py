@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,57 +10,12 @@ from torch import Tensor, nn
 
 from core.engine.controllers import NAMES
 from core.expression.config import FEATURE_SHRINK, ConverterConfig, PainterConfig, RegressorConfig
-from core.resnet import ConvNorm, ResNet
+from core.locator import Locator, middle_of
+from core.resnet import ResNet
 
-LOCATOR_WIDTH, TOLD_WIDTH = 64, 512
-SHARPNESS = 4.0
-"""What a heat map's numbers are multiplied by: from nearly even ones, places would hardly move while learning."""
+TOLD_WIDTH = 512
 BRIGHTEST = 0.99
 """Pixels of a still picture end here: from further out nothing would bring them back."""
-NARROWER = 3.0
-"""And what they are multiplied by again where their middle is sought."""
-LEAST_VARIANCE = 1e-6
-
-
-class Locator(nn.Module):
-    """Where points of the face are: the mean place under a heat map each, from fine and coarse features together (integral
-    regression, Sun 2018)."""
-
-    def __init__(self, channels: Sequence[int], points: int) -> None:
-        super().__init__()
-        self.join = nn.ModuleList(nn.Conv2d(inputs, LOCATOR_WIDTH, 1) for inputs in channels)
-        self.mix = ConvNorm(LOCATOR_WIDTH, LOCATOR_WIDTH, 3)
-        self.heat = nn.Conv2d(LOCATOR_WIDTH, points, 1)
-
-    def forward(self, pyramid: Sequence[Tensor]) -> Tensor:
-        """Heat maps N x K x H x W before they are made to sum to one, at the finest features' size."""
-        size = pyramid[0].shape[2:]
-        joined = [join(found) for join, found in zip(self.join, pyramid, strict=True)]
-        raised = [F.interpolate(one, size, mode="bilinear", align_corners=False) for one in joined[1:]]
-        x = F.relu(torch.stack([joined[0], *raised]).sum(0))
-        return SHARPNESS * self.heat(F.relu(self.mix(x))).float()
-
-
-def middle_of(heat: Tensor) -> Tensor:
-    """Mean places N x K x 2, in [-1, 1], under heat maps N x K x H x W."""
-    return point_out(heat)[0]
-
-
-def point_out(heat: Tensor) -> tuple[Tensor, Tensor]:
-    """Heat maps N x K x H x W to the middle of each, N x K x 2 in [-1, 1], and the logarithm N x K of how far it spreads. They
-    are made narrower first: the little heat that is left everywhere would draw all middles towards the picture's."""
-    share = (NARROWER * heat).flatten(2).softmax(2).unflatten(2, heat.shape[2:])
-    across, down = cells(share.shape[3], share), cells(share.shape[2], share)
-    columns, rows = share.sum(2), share.sum(3)
-    # sums of products, not a matrix product: autocast would take that in half precision
-    column, row = (columns * across).sum(2), (rows * down).sum(2)
-    spread = (columns * across**2).sum(2) - column**2 + (rows * down**2).sum(2) - row**2
-    return torch.stack((column, row), 2), 0.5 * spread.clamp_min(LEAST_VARIANCE).log()
-
-
-def cells(count: int, like: Tensor) -> Tensor:
-    """Middles of so many cells side by side, in [-1, 1]."""
-    return (torch.arange(count, device=like.device, dtype=like.dtype) * 2 + 1) / count - 1
 
 
 class Encoder(nn.Module):

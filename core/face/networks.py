@@ -6,12 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from core.face.config import LANDMARKS, PARTS, FinderConfig, LandmarkConfig, ParserConfig
+from core.locator import Locator, middle_of
 from core.resnet import ConvNorm, PlainBlock, ResNet
 from core.unet import UNet
 
 
 class LandmarkNet(nn.Module):
-    """A crop to 68 points in [-1, 1] of the crop (column, row) and a logit for "this is a face"."""
+    """A crop to 68 points in [-1, 1] of the crop (column, row) and a logit for "this is a face".
+
+    Each point has a heat map; what the whole crop says is added to its middle: of points that nothing marks (a cheek's outline)
+    or that lie beyond the edge, no heat map says enough.
+    """
 
     def __init__(self, config: LandmarkConfig) -> None:
         super().__init__()
@@ -20,13 +25,23 @@ class LandmarkNet(nn.Module):
         self.read = nn.Sequential(
             nn.Flatten(), nn.Linear(self.trunk.channels * cells, config.hidden), nn.ReLU(), nn.Dropout(0.1)
         )
-        self.place = nn.Linear(config.hidden, 2 * LANDMARKS)
+        self.locate = Locator([config.width * 2**stage for stage in range(4)], LANDMARKS)
+        self.aside = nn.Linear(config.hidden, 2 * LANDMARKS)
+        nn.init.zeros_(self.aside.weight)
+        nn.init.zeros_(self.aside.bias)
         self.believe = nn.Linear(config.hidden, 1)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """N x 3 x S x S in [-1, 1] to N x 68 x 2 and N."""
-        known = self.read(self.trunk(crops))
-        return self.place(known).view(-1, LANDMARKS, 2), self.believe(known)[:, 0]
+        points, sure, _ = self.look(crops)
+        return points, sure
+
+    def look(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and the heat maps N x 68 x H x W."""
+        pyramid = self.trunk.pyramid(crops)
+        heat, known = self.locate(pyramid), self.read(pyramid[-1])
+        points = middle_of(heat) + self.aside(known).float().view(-1, LANDMARKS, 2)
+        return points, self.believe(known)[:, 0], heat
 
 
 class FinderNet(nn.Module):

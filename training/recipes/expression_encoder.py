@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from core.expression.config import FEATURE_SHRINK, ConverterConfig
-from core.expression.losses import motion_error, places_error, squared_motion_error
-from core.expression.networks import Encoder, make_encoder, middle_of
+from core.expression.losses import motion_error, squared_motion_error
+from core.expression.networks import Encoder, make_encoder
 from core.image import contact_sheet, to_pixels
+from core.locator import middle_of, places_error
 from training.ahead import Ahead
 from training.expression_data import CROP_ROOM
 from training.expression_networks import Reading, begin_encoder, read_all, run_all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -28,9 +29,13 @@ def make_finder_recipe(request: RunSpec) -> TaskRecipe:
 
 
 def make_landmark_recipe(request: RunSpec) -> TaskRecipe:
-    """Points of a face within its crop."""
+    """Points of a face within its crop. Option ``faces=photos``: learn from close-ups; option ``look``: the checkpoint of
+    an expression reader, with whose way to look at whole faces it begins."""
     torch.manual_seed(request.seed)
-    return TaskRecipe("face", request, LandmarkTask(_config(request, LandmarkConfig)))
+    task = LandmarkTask(_config(request, LandmarkConfig))
+    if "look" in request.options:
+        task.begin_with(Path(str(request.options["look"])))
+    return TaskRecipe("face", request, task, matrices=("trunk.stages", "locate.mix", "read."))
 
 
 def make_parser_recipe(request: RunSpec) -> TaskRecipe:

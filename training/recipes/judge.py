@@ -35,9 +35,7 @@ def _config(request: RunSpec, made: Config) -> Config:
 def make_attribute_recipe(request: RunSpec) -> TaskRecipe:
     """Which grades a portrait shows."""
     torch.manual_seed(request.seed)
-    return TaskRecipe(
-        SUBJECT, request, AttributeTask(_config(request, ReaderConfig())), open_faces(request, varied=True)
-    )
+    return TaskRecipe(SUBJECT, request, AttributeTask(_config(request, ReaderConfig())), open_faces(request, "varied"))
 
 
 def make_identity_recipe(request: RunSpec) -> TaskRecipe:
