@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +18,11 @@ from tiny import Shapes
 
 from core.checkpoints import Found, load, read_card
 from training import spec
+from training.__main__ import carry_out
 from training.muon import orthogonal
 from training.run import RunFolder
 from training.spec import BadRequest, RunSpec
+from training.together import Meeting
 from training.trainer import Diverged, OutOfMemory, Trainer
 
 CPU = torch.device("cpu")
@@ -186,6 +191,48 @@ def test_the_threshold_can_be_given_on_the_command_line(tmp_path: Path) -> None:
     )
     assert wrong.returncode == 2
     assert "TERM=LIMIT" in wrong.stderr
+
+
+def test_copies_learn_side_by_side_and_meet_and_leave_nobody_behind(tmp_path: Path) -> None:
+    """The first copy's run counts everybody's pictures; resumed, it goes on; a copy that dies ends it with a sentence."""
+    spec.write_request(tmp_path, RunSpec("expression", "solver", "tiny", steps=30, options={"batch": 8, "copies": 2}))
+    assert carry_out(tmp_path) == 0
+    assert not multiprocessing.active_children()
+    card = read_card(RunFolder(tmp_path).result)
+    assert (card.step, card.pictures) == (30, 30 * 8 * 2)
+    spec.write_request(tmp_path, replace(RunFolder(tmp_path).request, steps=40))
+    assert carry_out(tmp_path) == 0
+    assert read_card(RunFolder(tmp_path).result).pictures == 40 * 8 * 2
+
+
+def test_a_copy_that_dies_ends_the_run_with_a_sentence_and_what_was_saved_is_kept(tmp_path: Path) -> None:
+    request = RunSpec("expression", "solver", "tiny", steps=100_000, save_every=5, options={"batch": 8, "copies": 2})
+    spec.write_request(tmp_path, request)
+
+    def kill_the_other() -> None:
+        while not list(tmp_path.glob("state/*")) or not multiprocessing.active_children():
+            time.sleep(0.1)
+        for other in multiprocessing.active_children():
+            other.kill()
+
+    threading.Thread(target=kill_the_other, daemon=True).start()
+    assert carry_out(tmp_path) == 1
+    status = json.loads((tmp_path / spec.STATUS).read_text())
+    assert status["state"] == "failed"
+    assert "A copy that learned beside this one has ended" in status["message"]
+    assert RunFolder(tmp_path).load_state() is not None
+
+
+def test_the_mean_of_two_copies_is_what_both_go_on_from(tmp_path: Path) -> None:
+    rows, told, barrier = torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64), threading.Barrier(2)
+    mine, theirs = [torch.ones(2), torch.zeros(2, 1)], [torch.full((2,), 3.0), torch.ones(2, 1)]
+    other = threading.Thread(target=lambda: Meeting(rows, told, barrier, 1).meet(theirs))
+    other.start()
+    assert Meeting(rows, told, barrier).meet(mine, 25, goes_on=False) == (25, False)
+    other.join()
+    for one, another, mean in zip(mine, theirs, (2.0, 0.5), strict=True):
+        assert torch.equal(one, another)
+        assert (one == mean).all()
 
 
 def test_the_time_budget_stops_and_exports(tmp_path: Path) -> None:

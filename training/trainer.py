@@ -19,6 +19,8 @@ from core.checkpoints import Card, Found
 from training.muon import Muon
 from training.recipe import Phase, Recipe
 from training.run import RunFolder, code_revision
+from training.spec import BadRequest
+from training.together import EVERY, Copies, Meeting
 
 REPORT_SECONDS = 1.0
 RECENT_STEPS = 50
@@ -51,7 +53,12 @@ class Trainer:
             for name in recipe.compiled:
                 recipe.modules[name].compile(mode="reduce-overhead")  # CUDA graphs; names of weights stay as they are
         self.optimisers = {phase.name: self._optimiser(phase) for phase in recipe.phases if phase.shares is None}
-        self.step = 0
+        self.copies = int(self.request.options.get("copies", 1))
+        if self.copies > 1 and device.type == "cuda":
+            raise BadRequest(
+                "Copies of a run learn side by side on processor cores; on a GPU leave the option copies away."
+            )
+        self.step = self.pictures = 0
         self.micro_batch = min(self.request.micro_batch or recipe.batch_size, recipe.batch_size)
         self.best: dict[str, float] = {}
         self.parent: Card | None = None
@@ -85,6 +92,7 @@ class Trainer:
         for name, optimiser in self.optimisers.items():
             self._restore_optimiser(optimiser, _under(tensors, f"optimisers/{name}/"))
         self.step = numbers["step"]
+        self.pictures = numbers.get("pictures", self.step * self.recipe.batch_size)
         self.micro_batch = numbers["micro_batch"]
         if numbers.get("protocol", self.recipe.protocol) == self.recipe.protocol:
             self.best = numbers["best"]  # what was measured otherwise cannot be compared
@@ -102,14 +110,7 @@ class Trainer:
         self.folder.report("running", self.step, message="measuring what it starts with")
         if self.parent is not None and not self.parent_validation:
             self.parent_validation = self._measure()
-        while (ending := self._ending()) is None:
-            self._take_step()
-            self._report()
-            if self.step % self.request.save_every == 0:
-                self._save()
-                self.folder.keep_preview(self.step, self._shown(self.recipe.preview))
-            if self.request.measure_every and self.step % self.request.measure_every == 0:
-                self._keep_if_best()
+        ending = self._go_on_with_copies() if self.copies > 1 else self._go_on()
         self.folder.report("running", self.step, message="measuring and saving")
         self._save()  # first of all: measuring can take minutes
         self.folder.keep_preview(self.step, self._shown(self.recipe.preview))
@@ -117,6 +118,47 @@ class Trainer:
         self._save()
         self.folder.report(ending, self.step, validation=self.best, picture_rate=self._picture_rate)
         return ending
+
+    def _go_on(self, copies: Copies | None = None) -> str:
+        ending = self._ending()
+        if copies is not None:
+            copies.meeting.meet(self._weights(), self.step, ending is None, only_first=True)
+        while ending is None:
+            self._take_step()
+            if copies is None or self._meets():
+                ending = self._ending()
+            if copies is not None and self._meets():
+                copies.meeting.meet(self._weights(), self.step, ending is None)
+            self._report()
+            if self.step % self.request.save_every == 0:
+                self._save()
+                self.folder.keep_preview(self.step, self._shown(self.recipe.preview))
+            if self.request.measure_every and self.step % self.request.measure_every == 0:
+                self._keep_if_best()
+        return ending
+
+    def _go_on_with_copies(self) -> str:
+        copies = Copies(self.folder.folder, self.copies, self._weights())
+        try:
+            return self._go_on(copies)
+        finally:
+            copies.dismiss()
+
+    def learn_beside(self, meeting: Meeting) -> None:
+        """Be another copy of a run, until the first one ends."""
+        self.step, goes_on = meeting.meet(self._weights(), only_first=True)
+        while goes_on:
+            self._take_step()
+            if self._meets():
+                self.step, goes_on = meeting.meet(self._weights())
+
+    def _meets(self) -> bool:
+        return self.step % EVERY == 0 or self.step >= self.request.steps
+
+    def _weights(self) -> list[Tensor]:
+        """All that a step changes but for counts of batches."""
+        every = [one for module in self.recipe.modules.values() for one in (*module.parameters(), *module.buffers())]
+        return [one for one in every if one.is_floating_point()]
 
     def time_step(self) -> float:
         """Seconds of one step after a first one that warms up; for a dry run."""
@@ -148,6 +190,7 @@ class Trainer:
                 terms.update(self._turn(phase, index))
         self._update_averages()
         self.step += 1
+        self.pictures += self.recipe.batch_size * self.copies
         for name, value in terms.items():
             self.recent.setdefault(name, deque(maxlen=RECENT_STEPS)).append(value)
 
@@ -226,7 +269,7 @@ class Trainer:
         self._spoke = now
         losses = {name: sum(values) / len(values) for name, values in self.recent.items()}
         spent, done = now - self._began, self.step - self._began_step
-        self._picture_rate = done * self.recipe.batch_size / max(spent, 1e-9)
+        self._picture_rate = done * self.recipe.batch_size * self.copies / max(spent, 1e-9)
         left = (self.request.steps - self.step) * spent / done
         if self.request.minutes is not None:
             left = min(left, self.request.minutes * 60 - spent)
@@ -255,6 +298,7 @@ class Trainer:
             tensors,
             {
                 "micro_batch": self.micro_batch,
+                "pictures": self.pictures,
                 "best": self.best,
                 "protocol": self.recipe.protocol,
                 "parent_validation": self.parent_validation,
@@ -277,7 +321,7 @@ class Trainer:
             subject=self.recipe.subject,
             name=self.recipe.name,
             step=self.step + (self.parent.step if self.parent is not None else 0),
-            pictures=self.step * self.recipe.batch_size + (self.parent.pictures if self.parent is not None else 0),
+            pictures=self.pictures + (self.parent.pictures if self.parent is not None else 0),
             round_size=self.recipe.round_size,
             parents=(self.parent.version, *self.parent.parents) if self.parent is not None else (),
             data=self.recipe.sources,
