@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.resnet import ConvNorm, ResNet, fold_norms
+from core.resnet import ConvNorm, ResNet, fold_norms, lay_out
 from core.unet import UNet
 
 
@@ -35,6 +35,15 @@ def test_folding_the_norms_leaves_the_features_and_the_original_as_they_were(dep
     assert any(
         isinstance(module.norm, torch.nn.BatchNorm2d) for module in trunk.modules() if isinstance(module, ConvNorm)
     )
+
+
+def test_laid_out_for_use_a_trunk_says_the_same() -> None:
+    trunk = fold_norms(ResNet(18, 3, 8).eval())
+    pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    before = trunk(pictures)
+    after = lay_out(trunk)(pictures)
+    assert after.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(before, after, atol=1e-4)
 
 
 def test_an_unknown_depth_is_refused_in_words():

@@ -27,7 +27,7 @@ from core.expression.turn import turn_of
 from core.face import align
 from core.face.reader import Face, FaceReader, NoFace
 from core.image import Pixels, check_pixels, to_pixels, to_tensor
-from core.resnet import fold_norms
+from core.resnet import fold_norms, lay_out
 
 ALLOWED_ERROR = 0.02
 """How far a faster form's pictures and controllers may be from the network's own, as a share of their deviation."""
@@ -203,7 +203,7 @@ def load_reader(roots: Sequence[Path]) -> tuple[CloseReader, Found]:
     found = checkpoints.find("expression", "reader", roots)
     network = CloseReader(ReaderConfig(**found.card.config))
     checkpoints.fill(network, checkpoints.load(found)["reader"], str(found.folder))
-    return fold_norms(network.eval().requires_grad_(False)), found
+    return lay_out(fold_norms(network.eval().requires_grad_(False))), found
 
 
 def load_drawing(converter: Found, character: str) -> Drawing:

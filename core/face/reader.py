@@ -16,7 +16,7 @@ from core.face.config import FinderConfig, LandmarkConfig, ParserConfig
 from core.face.find import Candidate, Cascade, find_with, keep_apart
 from core.face.networks import FinderNet, LandmarkNet, ParserNet
 from core.image import Mask, Pixels, check_pixels, to_tensor
-from core.resnet import fold_norms
+from core.resnet import fold_norms, lay_out
 
 SURE, STILL_THERE = 0.5, 0.3
 """How sure the landmark network must be of a new face, and of one that is followed."""
@@ -51,7 +51,8 @@ class FaceReader:
     def __init__(
         self, finder: FinderNet, landmarks: LandmarkNet, parser: ParserNet, sizes: tuple[int, int, int]
     ) -> None:
-        self._finder, self._landmarks, self._parser = fold_norms(finder), fold_norms(landmarks), parser.eval()
+        self._finder, self._landmarks = lay_out(fold_norms(finder)), lay_out(fold_norms(landmarks))
+        self._parser = parser.eval()
         self._finder_size, self._crop_size, self._parser_size = sizes
         self._cascade = Cascade()
 
