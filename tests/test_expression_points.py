@@ -74,8 +74,15 @@ def test_a_solver_learns_expressions_from_points_alone() -> None:
     assert after["validation"] < 0.92 * after["still"]
     assert after["surest"] < 0.92 * after["still"]
     assert moved.shape == (40, len(MIRROR))
+    doubts, off = (
+        torch.full(points.shape[:2], -4.0),
+        0.05 * torch.randn(points.shape, generator=torch.Generator().manual_seed(1)),
+    )
     with torch.no_grad():
-        told = solver(points, torch.full(points.shape[:2], -4.0))
+        told, told_off = solver(points, doubts), solver(points + off, doubts)
+    assert motion_error(told, moved) < 0.95 * motion_error(told_off, moved), (
+        "points that lie where they should say more"
+    )
     assert motion_error(told, moved) < 0.9 * motion_error(told.roll(1, 0), moved), "whose points they are matters"
     picture = recipe.preview()
     assert picture.ndim == 3
