@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import html
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from studio.guard import Guard, profile_of
 from studio.language import Language, speak
 from studio.later import Later
 from studio.page import Page
+from studio.plain import plain_page
 from studio.services import Services
 from studio.settings import LANGUAGES
 from studio.signin import add_sign_in
@@ -27,7 +29,7 @@ def create(services: Services, pages: Sequence[Page]) -> FastAPI:
     settings = services.settings
     desk = Desk(settings) if settings.desk else None
     others = [
-        Later(where, functools.partial(_make_alone, services, pages, code))
+        Later(where, functools.partial(_make_alone, services, pages, code), _wait_a_moment(speak(code)))
         for code, where in ((code, prefix(code, settings.language)) for code in LANGUAGES)
         if where
     ]
@@ -74,6 +76,12 @@ def _make_alone(services: Services, pages: Sequence[Page], code: str) -> FastAPI
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     _add_pages(app, services, pages, speak(code), prefix(code, services.settings.language))
     return app
+
+
+def _wait_a_moment(say: Language) -> str:
+    """What is shown until a language's pages are there; it asks again every second."""
+    body = f'<main><h1>Likeness</h1><p role="status">{html.escape(say("later.meanwhile"))}</p></main>'
+    return plain_page(say.code, body, '<meta http-equiv="refresh" content="1">')
 
 
 def prefix(code: str, default: str) -> str:

@@ -12,9 +12,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from studio.guard import COOKIE, cookie_of
 from studio.language import Language, speak
 from studio.people import SESSION_SECONDS, People, SignInRefused
+from studio.plain import plain_page
 from studio.settings import LANGUAGES, Settings
 
-PAGE = Template((Path(__file__).with_name("signin.html")).read_text(encoding="utf-8"))
+FORM = Template((Path(__file__).with_name("signin.html")).read_text(encoding="utf-8"))
 
 
 def add_sign_in(app: FastAPI, settings: Settings, people: People) -> None:
@@ -54,8 +55,7 @@ def _language(request: Request, settings: Settings) -> Language:
 
 
 def _page(say: Language, error: str) -> str:
-    return PAGE.substitute(
-        code=say.code,
+    form = FORM.substitute(
         title=say("sign_in.title"),
         error=f'<p class="error" role="alert">{html.escape(error)}</p>' if error else "",
         name=say("sign_in.name"),
@@ -64,3 +64,4 @@ def _page(say: Language, error: str) -> str:
         hint=say("sign_in.hint"),
         enter=say("sign_in.enter"),
     )
+    return plain_page(say.code, form)

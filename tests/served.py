@@ -140,9 +140,37 @@ def browser_page(
         context.route("http*://**", watch)
         context.set_default_timeout(120_000)  # a busy machine builds a language's pages slowly
         page = context.new_page()
-        yield page, outside
-        context.close()
-        browser.close()
+        heard = _listen(page)
+        try:
+            yield page, outside
+        except BaseException as error:
+            error.add_note(_tell(page, heard))
+            raise
+        finally:
+            context.close()
+            browser.close()
+
+
+def _listen(page: Any) -> list[str]:
+    """A list that fills with what goes wrong in a page: what its console says, and requests that fail."""
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: heard.append(f"error: {error}"))
+    page.on("requestfailed", lambda request: heard.append(f"{request.failure}: {request.url}"))
+    page.on("response", lambda answer: heard.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None)
+    page.on("framenavigated", lambda frame: heard.append(f"now at {frame.url}"))
+    return heard
+
+
+def _tell(page: Any, heard: list[str]) -> str:
+    """Where a page stood when a test failed, for whoever reads the failure."""
+    from playwright.sync_api import Error
+
+    try:
+        shown = page.locator("body").inner_text(timeout=2000)[:600]
+    except Error as error:  # the page may be what is broken
+        shown = f"nothing that could be read ({error})"
+    return "\n".join((f"the page was at {page.url}, and showed: {shown}", *heard[-30:]))
 
 
 def chromium() -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from core import checkpoints
 from core.engine.controllers import MIRROR, NAMES
@@ -16,7 +17,7 @@ from core.engine.faces import Choices, faces
 from core.engine.head import load_head
 from core.expression.config import ConverterConfig
 from core.expression.networks import Encoder, make_encoder
-from core.locator import middle_of, places_error
+from core.locator import middle_of, places_error, raise_all
 from training.ahead import Ahead
 from training.expression_data import LABELS, ExpressionData
 from training.expression_networks import Reading
@@ -48,6 +49,13 @@ def test_a_heat_maps_middle_is_its_dot_and_what_it_misses_by_is_told() -> None:
     assert (places_error(torch.zeros_like(heat), places) > 1.0).all()  # heat everywhere says nothing
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.allclose(middle_of(heat), places, atol=0.01)  # half precision would be off by a pixel
+
+
+@pytest.mark.parametrize("finest", [(24, 24), (12, 20)])
+def test_coarse_features_are_raised_and_added_as_bilinear_interpolation_would(finest: tuple[int, int]) -> None:
+    coarse = [torch.rand(2, 5, finest[0] // step, finest[1] // step) for step in (2, 4)] + [torch.rand(2, 5, 3, 2)]
+    plain = [F.interpolate(one, finest, mode="bilinear", align_corners=False) for one in coarse]
+    assert torch.allclose(raise_all(coarse, *finest), torch.stack(plain).sum(0), atol=1e-5)
 
 
 def test_what_the_points_say_is_the_same_of_the_whole_picture_and_of_its_middle() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi import FastAPI, Request
@@ -11,11 +13,15 @@ from fastapi.testclient import TestClient
 
 from studio.later import Later
 
+PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 
-def house(told: list[str], refuses: bool = False) -> FastAPI:
+
+def house(told: list[str], refuses: bool = False, may_be_made: threading.Event | None = None) -> FastAPI:
     """An app whose pages under /zh come later; what happens to them is told."""
 
     def make() -> FastAPI:
+        if may_be_made is not None:
+            assert may_be_made.wait(60)
         told.append("made")
 
         @contextlib.asynccontextmanager
@@ -35,7 +41,7 @@ def house(told: list[str], refuses: bool = False) -> FastAPI:
 
         return inner
 
-    later = Later("/zh", make)
+    later = Later("/zh", make, "<p>a moment</p>")
 
     @contextlib.asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
@@ -73,3 +79,19 @@ def test_what_cannot_be_opened_says_so_and_is_tried_again() -> None:
         with pytest.raises(OSError, match="no room"):
             client.get("/zh/first")
         assert told == ["made", "made"]
+
+
+def test_who_wants_a_page_is_told_to_wait_a_moment_and_anything_else_waits() -> None:
+    told: list[str] = []
+    may_be_made = threading.Event()
+    with TestClient(house(told, may_be_made=may_be_made)) as client, ThreadPoolExecutor() as others:
+        waiting = client.get("/zh/first", headers=PAGE)
+        assert (waiting.status_code, waiting.text) == (503, "<p>a moment</p>")
+        assert waiting.headers["cache-control"] == "no-store"
+        other = others.submit(client.get, "/zh/second")
+        assert client.get("/zh/first", headers=PAGE).status_code == 503
+        assert told == []
+        may_be_made.set()
+        assert other.result(60).json() == "second"
+        assert client.get("/zh/first", headers=PAGE).json() == "first"
+    assert told.count("made") == 1

@@ -129,6 +129,20 @@ def test_the_other_language_says_everything_in_chinese(studio: Served) -> None:
         assert outside == []
 
 
+def test_pages_that_are_slow_to_be_laid_out_are_waited_for(tmp_path: Path) -> None:
+    with (
+        serve(tmp_path / "home", "--no-desk", LIKENESS_TESTS_SLOW_PAGES="7") as served,
+        browser_page() as (page, outside),
+    ):
+        page.goto(served.address)
+        page.get_by_role("link", name="中文").click()
+        page.get_by_text("马上就好").wait_for()
+        shoot(page, "waiting-zh")
+        page.get_by_role("heading", name="驱动").wait_for()
+        assert page.url == f"{served.address}/zh/"
+        assert outside == []
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light"), (390, "dark")])
 def test_pages_hold_their_width_in_light_and_dark(studio: Served, width: int, scheme: str) -> None:
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +22,8 @@ from studio.services import Services  # noqa: E402
 from studio.settings import LANGUAGES, Settings  # noqa: E402
 from training.spec import RunSpec  # noqa: E402
 
+SLOW = float(os.environ.get("LIKENESS_TESTS_SLOW_PAGES", "0"))
+"""Seconds that the pages of the other language take to be laid out: a slow machine."""
 WORDS = {"tiny.title": "Tiny", "tiny.summary": "Drawn shapes through a narrow place"}
 
 
@@ -60,6 +64,8 @@ def build(services: Services, say: Language) -> None:
     """Seed in, picture out."""
     import gradio as gr
 
+    if say.code != LANGUAGES[0]:
+        time.sleep(SLOW)
     seed = gr.Number(900_000_001, label="Seed", elem_id="tiny-seed")
     draw = gr.Button("Draw", elem_id="tiny-draw")
     shown = gr.Image(label="Drawn", elem_id="tiny-picture")
