@@ -154,6 +154,33 @@ document.title = "ready";
 </script>"""
 
 
+MORPHS_APART = """async weights => {
+  const plain = new rig.constructor(document.createElement("div"), "", { software: false });
+  const added = new rig.constructor(document.createElement("div"), "", { software: true });
+  let most = 0, moved = 0;
+  for (const one of [plain, added]) {
+    await one.open("/character.glb");
+    one.setWeights([1, 1, 1]);
+    one.draw();
+    one.setWeights(one.names.map((_, at) => weights[at % weights.length]));
+    one.draw();
+  }
+  plain.meshes.forEach((mesh, which) => {
+    const place = mesh.position.clone(), shown = added.meshes[which].geometry.attributes.position;
+    const rest = mesh.geometry.attributes.position;
+    for (let at = 0; at < rest.count; at += 1) {
+      mesh.getVertexPosition(at, place);
+      const span = (all) => Math.hypot(place.x - all.getX(at), place.y - all.getY(at), place.z - all.getZ(at));
+      most = Math.max(most, span(shown));
+      moved = Math.max(moved, span(rest));
+    }
+  });
+  plain.close(); added.close();
+  return { most, moved };
+}"""
+"""How far a script's morphs are from those that three.js adds up for itself, and how far the face moved."""
+
+
 class Files(http.server.SimpleHTTPRequestHandler):
     """The page, the viewer, the packages and one character."""
 
@@ -224,6 +251,9 @@ def test_three_js_shows_the_character_and_three_controllers_move_it_each_elsewhe
         page.evaluate("rig.turn(25, 0, 0)")
         turned = shot(page, "turned")
         assert (np.abs(turned - rest).max(2) > 24).sum() > 5000
+        apart = page.evaluate(MORPHS_APART, [0.3, 1.0, 0.005])
+        assert apart["moved"] > 0.02, "nothing moved"
+        assert apart["most"] < 1e-4 * apart["moved"], "a script's morphs are not those that graphics would add"
         assert page.evaluate("(() => { try { rig.set('nonsense', 1) } catch (e) { return e.message } })()") == (
             'This character has no controller "nonsense".'
         )

@@ -42,7 +42,7 @@ CHROMIUM = (
 Rows = dict[str, float | str]
 _WATCH = """() => { const desk = document.querySelector("likeness-live"); window.taken = [];
   const { link } = desk, note = link.note.bind(link);
-  link.note = (part, value) => { note(part, value); if (part === "whole") window.taken.push(value); };
+  link.note = (part, value) => { note(part, value); if (part === "whole") window.taken.push([value, performance.now()]); };
   desk.find("start").click(); }"""
 
 
@@ -189,7 +189,11 @@ def rate_browser(home: Path | None = None, count: int = FRAMES) -> Rows:
         taken = _watch_browser(browser, served.port, write_camera(folder / "camera.mjpeg"), count)
     if isinstance(taken, str):
         return {"live_browser_p95_ms": taken}
-    return {"live_browser_p95_ms": float(np.percentile(taken, 95)), "live_browser_p50_ms": float(np.median(taken))}
+    spent, at = np.array(taken).T
+    return {
+        "live_browser_p95_ms": float(np.percentile(spent, 95)), "live_browser_p50_ms": float(np.median(spent)),
+        "live_browser_fps": float(1000 * (len(at) - 1) / (at[-1] - at[0])),
+    }  # fmt: skip
 
 
 def write_camera(path: Path) -> Path:
@@ -207,7 +211,7 @@ def write_camera(path: Path) -> Path:
     return path
 
 
-def _watch_browser(browser: str, port: int, camera: Path, count: int) -> list[float] | str:
+def _watch_browser(browser: str, port: int, camera: Path, count: int) -> list[tuple[float, float]] | str:
     from playwright.sync_api import sync_playwright
 
     arguments = [*CHROMIUM, f"--use-file-for-fake-video-capture={camera}"]
@@ -231,4 +235,4 @@ def _watch_browser(browser: str, port: int, camera: Path, count: int) -> list[fl
         opened.close()
     if len(taken) < min(count, 20):
         return f"Only {len(taken)} frames went through the browser in {WATCH_SECONDS:.0f} s: too few for a percentile."
-    return [float(value) for value in taken]
+    return [(float(spent), float(at)) for spent, at in taken]

@@ -262,7 +262,7 @@ class LikenessLive extends HTMLElement {
   #capture() {
     if (!this.running) return;
     if (this.ready && !this.missing && !this.held) {
-      if (this.link.free && !this.packing) this.#pack();
+      if (this.link.free && !this.packing && !this.painting) this.#pack(); // what is not yet shown would be overtaken
       else this.link.skipped += 1;
     }
     this.#next();
@@ -318,7 +318,10 @@ class LikenessLive extends HTMLElement {
       this.#move();
       this.board.show(this.names, this.values);
       this.link.note("rig", performance.now() - began);
-      if (answer.began) requestAnimationFrame(() => this.link.note("whole", performance.now() - answer.began));
+      this.painting = requestAnimationFrame(() => {
+        this.painting = 0;
+        if (answer.began) this.link.note("whole", performance.now() - answer.began);
+      });
       this.#frame(answer);
       this.recorder.add(this.values, this.turn);
       this.senders.count(answer);

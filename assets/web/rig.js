@@ -4,6 +4,7 @@ import * as THREE from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { RoomEnvironment } from "three/addons/environments/RoomEnvironment.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+import { Morphs } from "./morphs.js";
 
 const VIEW_DEGREES = 14;
 const FACE_METRES = 0.27; // what the view's height takes in, about the face
@@ -21,9 +22,10 @@ export class Rig {
   static ending = ".glb";
 
   // element: where the picture goes; it is filled and followed when its size changes.
-  constructor(element, _root = "", { ground = "#e3ddd3" } = {}) {
+  // software: whether a processor draws, to which other things are dear than to graphics cards.
+  constructor(element, _root = "", { ground = "#e3ddd3", software = drawsInSoftware() } = {}) {
     this.element = element;
-    const software = drawsInSoftware();
+    this.software = software;
     this.renderer = new THREE.WebGLRenderer({ antialias: !software, preserveDrawingBuffer: true });
     this.renderer.toneMapping = THREE.NeutralToneMapping;
     this.sharp = Math.min(window.devicePixelRatio, 2);
@@ -40,6 +42,7 @@ export class Rig {
     this.controls.addEventListener("change", () => this.ask());
     this.head = null;
     this.meshes = [];
+    this.morphs = [];
     this.names = [];
     this.lamps = [];
     this.asked = false;
@@ -61,6 +64,7 @@ export class Rig {
       if (part.isMesh && part.morphTargetInfluences) this.meshes.push(part);
       if (part.isMesh) part.frustumCulled = false; // its box is that of the resting face
     });
+    this.morphs = this.software ? this.meshes.map((mesh) => new Morphs(mesh)) : [];
     this.places = new Map(Object.entries(this.meshes[0]?.morphTargetDictionary ?? {}));
     this.names = [...this.places.keys()];
     this.scene.add(file.scene);
@@ -124,6 +128,7 @@ export class Rig {
     clearTimeout(this.later);
     if (ratio !== this.sharp) this.later = setTimeout(() => this.draw(), STILL_MS);
     if (ratio !== this.renderer.getPixelRatio()) this.renderer.setPixelRatio(ratio);
+    for (const one of this.morphs) one.lay();
     this.renderer.render(this.scene, this.camera);
     const context = this.renderer.getContext();
     if (this.fence) context.deleteSync(this.fence);
