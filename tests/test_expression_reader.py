@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -27,15 +28,16 @@ from core.expression.config import PainterConfig, ReaderConfig
 from core.expression.networks import Painter
 from core.expression.predict import Predictor, cut_patches, who_is_driven
 from core.face.align import LEFT_EYE, RIGHT_EYE
-from core.face.reader import Face
+from core.face.reader import Face, FaceReader
 from core.image import Pixels, to_pixels
 from core.locator import places_error, point_out
 from studio.settings import Settings
 from training import expression_close
-from training.expression_close import CloseData
+from training.expression_close import CloseData, Follower, stray
 from training.expression_data import ExpressionData, draw_virtual
 from training.expression_points import asked_points
 from training.expression_surface import on_screen, vertices
+from training.face_data import Spread, extents
 from training.recipes.expression_painter import draw_numbers, make_painter_recipe
 from training.recipes.expression_reader import INPUTS, make_reader_recipe
 from training.recipes.expression_solver import make_solver_recipe
@@ -79,9 +81,9 @@ def test_a_mirrored_face_is_the_other_eye_and_mirrored_truth() -> None:
     batch = faces(range(900_000_000, 900_000_002), size=96)
     some = {name: getattr(batch, name) for name in ("pixels", "landmarks", "controllers", "identity", "pose", "camera")}
     some["calibration"] = batch.calibration
+    marks = stray(batch.landmarks, torch.Generator().manual_seed(0))
     straight, turned = (
-        data._cut(some, on_screen(some)[0], torch.full((2,), mirrored), torch.Generator().manual_seed(0))
-        for mirrored in (False, True)
+        data._cut(some, marks, on_screen(some)[0], torch.full((2,), mirrored)) for mirrored in (False, True)
     )
     assert torch.allclose(turned.right, straight.left, atol=1e-3)
     assert torch.allclose(turned.left, straight.right, atol=1e-3)
@@ -96,21 +98,52 @@ def test_a_mirrored_face_is_the_other_eye_and_mirrored_truth() -> None:
     assert torch.allclose(turned.points, (straight.points * flip)[:, swapped], atol=1e-4)
 
 
-def test_patches_are_cut_in_use_as_they_are_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expression_close, "ASTRAY", 0.0)
-    monkeypatch.setattr(expression_close, "APART", 0.0)
+def test_patches_are_cut_in_use_as_they_are_in_training() -> None:
     config = ReaderConfig(48, 48, 64, 4)
     data = CloseData(ExpressionData(None, (64, 16), 0, seed=3), config)
     batch = faces([41], size=160, choices=Choices(close=True))
     some = {name: getattr(batch, name) for name in ("pixels", "landmarks", "controllers", "identity", "pose", "camera")}
     some["calibration"] = batch.calibration
-    learned = data._cut(some, on_screen(some)[0], torch.zeros(1, dtype=torch.bool), torch.Generator().manual_seed(0))
+    learned = data._cut(some, batch.landmarks, on_screen(some)[0], torch.zeros(1, dtype=torch.bool))
     used = cut_patches(to_pixels(batch.pixels)[0], Face(batch.landmarks[0].numpy(), 1.0), config)
     for name, patch in zip(INPUTS, used, strict=True):
         apart = (patch - getattr(learned, name)).abs().mean()
         assert apart < (1e-4 if name == "places" else 0.03), f"{name}: {apart}"
     other = used[PATCHES.index("left")].flip(3)
     assert (other - learned.left).abs().mean() > 0.03  # mirrored, not as it lies
+
+
+def test_faces_are_followed_in_training_as_they_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expression_close, "LAST_SEEN", Spread(0.0, 0.0, 0.0))
+    batch, draw = faces(range(41, 44), size=160, choices=Choices(close=True)), torch.Generator().manual_seed(0)
+    theirs = Follower([SHIPPED]).find(batch.pixels, batch.landmarks, draw)
+    reader = FaceReader.load([SHIPPED])
+    for pixels, before, found in zip(to_pixels(batch.pixels), batch.landmarks, theirs, strict=True):
+        used = reader.follow(pixels, Face(before.numpy(), 1.0))
+        assert used is not None
+        assert abs(used.points - found.numpy()).max() < 0.006 * used.extent
+        assert 0.002 < float((found - before).norm(dim=1).mean()) / used.extent < 0.04  # it errs
+    nothing = torch.zeros(3, 3, 160, 160)
+    assert torch.equal(Follower([SHIPPED]).find(nothing, batch.landmarks, draw), batch.landmarks)  # lost
+
+
+def test_most_squares_are_laid_by_what_the_follower_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Beside:
+        """One who sees every face half a face to the right."""
+
+        def find(self, pixels: torch.Tensor, landmarks: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+            del pixels, draw
+            return landmarks + torch.tensor([0.5, 0.0]) * extents(landmarks)[1][:, None, None]
+
+    monkeypatch.setattr(expression_close, "ASTRAY", 0.0)
+    monkeypatch.setattr(expression_close, "APART", 0.0)
+    people = ExpressionData(None, (64, 16), 0, seed=3)
+    plain, beside = (CloseData(people, ReaderConfig.tiny(), who) for who in (None, cast(Follower, Beside())))
+    seen, seen_beside = plain.take(0, 24), beside.take(0, 24)
+    assert torch.equal(seen.controllers, seen_beside.controllers)
+    away = (seen_beside.points - seen.points).mean(1)[:, 0].abs()
+    assert (away[away > 0.01] > 0.2).all()
+    assert 0.5 < (away > 0.2).float().mean() < 1.0
 
 
 def test_a_close_cache_shows_the_same_faces_from_nearer_and_may_leave_maps_out(tmp_path: Path) -> None:

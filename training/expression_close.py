@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,10 +13,13 @@ from core.engine.controllers import MIRROR
 from core.expression.close import lay_squares, tell_squares
 from core.expression.config import ReaderConfig
 from core.face.align import MIRROR as MIRRORED_MARKS
+from core.face.align import ROOM
+from core.face.reader import STILL_THERE, load_landmarks
+from core.resnet import fold_norms, lay_out
 from training.expression_data import ExpressionData
 from training.expression_points import asked_points
 from training.expression_surface import Seen, into_crop, on_screen
-from training.face_data import cut, extents, spoil
+from training.face_data import Spread, cut, draw_squares, extents, spoil
 
 VALIDATION_SIZE = 192
 FEW = 6
@@ -23,7 +28,11 @@ SPOILT, COVERED = 0.4, 0.05
 REGIONS = ((0, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
 """Landmarks that go astray together."""
 ASTRAY, APART = 0.012, 0.009
-"""Standard deviation of a region's and a landmark's error, in faces: what the follower has."""
+"""Standard deviation of a region's and a landmark's error, in faces: about what a follower has."""
+LAST_SEEN = Spread(0.035, 0.05, 0.0)
+"""How far a face has moved since the frame before."""
+FOLLOWED, STILL_ASTRAY = 0.75, 0.4
+"""How many faces' squares are laid by the follower in service, and how much its landmarks are led astray all the same."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +50,30 @@ class Near:
     """N x K x 2, [-1, 1] of the whole face's square, of those that patches are asked for."""
 
 
-class CloseData:
-    """Faces by step."""
+class Follower:
+    """Landmarks as the product finds them: how it errs has to do with what a face does, which no chance imitates."""
 
-    def __init__(self, data: ExpressionData, config: ReaderConfig) -> None:
-        self._data, self._config = data, config
+    def __init__(self, roots: Sequence[Path], bfloat16: bool = False) -> None:
+        network, self._size = load_landmarks(roots)
+        self._network, self._bfloat16 = lay_out(fold_norms(network)), bfloat16
+
+    @torch.no_grad()
+    def find(self, pixels: Tensor, landmarks: Tensor, draw: torch.Generator) -> Tensor:
+        """Those of pictures N x 3 x S x S, in which faces were last seen about where their true ones are; these, where a face
+        would be lost."""
+        squares = draw_squares(landmarks, ROOM, LAST_SEEN, draw)
+        crops = cut(pixels, squares, self._size, torch.zeros(len(pixels), dtype=torch.bool))
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self._bfloat16):
+            points, sure = self._network(crops)
+        found = squares[:, None, :2] + points.float() * squares[:, 2, None, None] / 2
+        return torch.where((sure.float().sigmoid() > STILL_THERE)[:, None, None], found, landmarks)
+
+
+class CloseData:
+    """Faces by step; with a ``follower`` most squares are laid by what it finds."""
+
+    def __init__(self, data: ExpressionData, config: ReaderConfig, follower: Follower | None = None) -> None:
+        self._data, self._config, self._follower = data, config, follower
         data.close = True
         self._seen, self._asked = Seen(), asked_points().every()
 
@@ -54,17 +82,25 @@ class CloseData:
         found, index, draw = self._data.people(step, count)
         spoilt = [spoil(some, draw, cover=COVERED, amount=SPOILT) for some in found["pixels"].split(FEW)]
         found["pixels"] = torch.cat(spoilt)
-        return self._cut(found, self._seen.of(found, index)[0], torch.arange(count) % 2 == 1, draw)
+        marks = stray(found["landmarks"], draw)
+        if self._follower is not None:
+            some = torch.rand(count, generator=draw) < FOLLOWED
+            theirs = self._follower.find(found["pixels"][some], found["landmarks"][some], draw)
+            marks[some] = stray(theirs, draw, STILL_ASTRAY)
+        return self._cut(found, marks, self._seen.of(found, index)[0], torch.arange(count) % 2 == 1)
 
     def validate(self) -> Near:
         """The validation band, unspoilt and framed as any picture."""
         found = self._data.validate_people(VALIDATION_SIZE)
-        nobody = torch.zeros(len(found["controllers"]), dtype=torch.bool)
-        return self._cut(found, on_screen(found)[0], nobody, torch.Generator().manual_seed(0))
+        nobody, draw = torch.zeros(len(found["controllers"]), dtype=torch.bool), torch.Generator().manual_seed(0)
+        if self._follower is None:
+            marks = stray(found["landmarks"], draw)
+        else:
+            marks = self._follower.find(found["pixels"], found["landmarks"], draw)
+        return self._cut(found, marks, on_screen(found)[0], nobody)
 
-    def _cut(self, found: dict[str, Tensor], where: Tensor, mirrored: Tensor, draw: torch.Generator) -> Near:
+    def _cut(self, found: dict[str, Tensor], marks: Tensor, where: Tensor, mirrored: Tensor) -> Near:
         pixels, moved = found["pixels"], found["controllers"]
-        marks = stray(found["landmarks"], draw)
         squares, flipped = lay_squares(marks), _mirror(marks)
         places = tell_squares(torch.where(mirrored[:, None, None], lay_squares(flipped), squares))
         swap = mirrored[:, None]
@@ -84,10 +120,10 @@ def _mirror(marks: Tensor) -> Tensor:
     return flipped[:, torch.from_numpy(MIRRORED_MARKS)]
 
 
-def stray(marks: Tensor, draw: torch.Generator) -> Tensor:
+def stray(marks: Tensor, draw: torch.Generator, amount: float = 1.0) -> Tensor:
     """Landmarks with the errors of one who looks for them."""
     side = extents(marks)[1][:, None, None]
     own = APART * torch.randn(marks.shape, generator=draw).clamp(-2.5, 2.5)
     for start, end in REGIONS:
         own[:, start:end] += ASTRAY * torch.randn(len(marks), 1, 2, generator=draw).clamp(-2.5, 2.5)
-    return marks + side * own
+    return marks + amount * side * own

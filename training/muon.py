@@ -16,6 +16,8 @@ MOMENTUM, LIKE_ADAM = 0.95, 0.2
 """Of gradients; and how far AdamW usually moves a weight, in learning rates."""
 ITERATIONS, CURVE = 5, (3.4445, -4.7750, 2.0315)
 """Of Newton and Schulz, with numbers that bring singular values near one soonest (Jordan 2024)."""
+LONG = 4
+"""How many times as long as there are of them rows are for which products of rows are the smaller work."""
 
 
 class Muon(torch.optim.AdamW):
@@ -55,10 +57,28 @@ class Muon(torch.optim.AdamW):
 def orthogonal(matrix: Tensor) -> Tensor:
     """A matrix with the same singular vectors, and singular values between about 0.7 and 1.2."""
     tall = len(matrix) > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
+    x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    turned = _turn_long(x) if x.shape[1] > LONG * len(x) else _turn(x.bfloat16())
+    return (turned.T if tall else turned).to(matrix.dtype)
+
+
+def _turn(x: Tensor) -> Tensor:
     plain, third, fifth = CURVE
     for _ in range(ITERATIONS):
         square = x @ x.T
         x = plain * x + (third * square + fifth * square @ square) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    return x
+
+
+def _turn_long(x: Tensor) -> Tensor:
+    """The same of rows much longer than there are of them: all is worked out on products of rows, which want more bits."""
+    plain, third, fifth = CURVE
+    square, turn = x @ x.T, None
+    for _ in range(ITERATIONS):
+        step = torch.addmm(square, square, square, beta=third, alpha=fifth)
+        step.diagonal().add_(plain)
+        turn = step if turn is None else step @ turn
+        square = step @ square @ step
+    assert turn is not None
+    return turn.bfloat16() @ x.bfloat16()

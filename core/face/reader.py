@@ -59,14 +59,14 @@ class FaceReader:
     @classmethod
     def load(cls, roots: Sequence[Path]) -> FaceReader:
         """The networks in service."""
-        found = {name: checkpoints.find("face", name, roots) for name in ("finder", "landmarks", "parser")}
+        found = {name: checkpoints.find("face", name, roots) for name in ("finder", "parser")}
         configs = {name: one.card.config for name, one in found.items()}
-        finder, landmarks = FinderConfig(**configs["finder"]), LandmarkConfig(**configs["landmarks"])
-        parser = ParserConfig(**configs["parser"])
-        networks = FinderNet(finder), LandmarkNet(landmarks), ParserNet(parser)
+        finder, parser = FinderConfig(**configs["finder"]), ParserConfig(**configs["parser"])
+        networks = FinderNet(finder), ParserNet(parser)
         for (name, one), network in zip(found.items(), networks, strict=True):
             checkpoints.fill(network, checkpoints.load(one)[name], f"face {name}")
-        return cls(*networks, (finder.size, landmarks.size, parser.size))
+        landmarks, size = load_landmarks(roots)
+        return cls(networks[0], landmarks, networks[1], (finder.size, size, parser.size))
 
     def find(self, pixels: Pixels) -> list[Face]:
         """All faces of a picture, largest first; none is an empty list."""
@@ -114,6 +114,15 @@ class FaceReader:
         points, sure = self._landmarks(to_tensor(align.crop(pixels, square, size)))
         within = ((points[0].numpy() + 1) * size / 2).astype(np.float32)
         return Face(align.out_of_crop(within, square, size), float(sure[0].sigmoid()))
+
+
+def load_landmarks(roots: Sequence[Path]) -> tuple[LandmarkNet, int]:
+    """The network in service that finds landmarks in a crop, and the crop's size."""
+    found = checkpoints.find("face", "landmarks", roots)
+    config = LandmarkConfig(**found.card.config)
+    network = LandmarkNet(config)
+    checkpoints.fill(network, checkpoints.load(found)["landmarks"], "face landmarks")
+    return network, config.size
 
 
 def _middle(face: Face) -> tuple[float, float]:

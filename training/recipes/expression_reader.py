@@ -16,9 +16,10 @@ from core.expression.losses import motion_error, squared_motion_error
 from core.image import contact_sheet, to_pixels
 from core.locator import places_error
 from training.ahead import Ahead
-from training.expression_close import CloseData, Near
+from training.expression_close import CloseData, Follower, Near
 from training.recipe import Phase
 from training.recipes.expression import SHOWN, SOURCES, read_config, read_data
+from training.ship import SHIPPED
 from training.task import cosine
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class ReaderRecipe:
     """Dense points that patches are asked for, and motion left of the 130 controllers that these say.
 
     Options ``rate``, ``batch``, ``count``, ``alone``, ``first``; ``single``: how many faces of a step are such that move one
-    controller only; ``squares``: how much squares of motion count, without which
+    controller only; ``followed``: whether squares are laid by landmarks as the product finds them, or by true ones led astray
+    by chance; ``squares``: how much squares of motion count, without which
     a reader says at first that nothing moves, and of which it wants less once it has learned to look; ``solver``: the
     checkpoint that its own begins with (recipe ``solver``): without one, it must learn what points say from pictures alone,
     of which there are never enough."""
@@ -72,7 +74,10 @@ class ReaderRecipe:
         self.sources = dict(SOURCES)
         people = read_data(request, 0)
         people.alone_share = float(request.options.get("single", ALONE))
-        self.data = CloseData(people, self.config)
+        options, follower = request.options, None
+        if options.get("followed", True):
+            follower = Follower([SHIPPED], bool(options.get("bfloat16", False)))
+        self.data = CloseData(people, self.config, follower)
         self._validation: Near | None = None
         self._ahead = Ahead(lambda step: self.data.take(step, self.batch_size))
         self._begin_solver(request.options.get("solver"))
