@@ -26,7 +26,7 @@ from core.expression.close import (
 )
 from core.expression.config import PainterConfig, ReaderConfig
 from core.expression.networks import Painter
-from core.expression.predict import Predictor, cut_patches, who_is_driven
+from core.expression.predict import Predictor, cut_patches, mirror, who_is_driven
 from core.face.align import LEFT_EYE, RIGHT_EYE
 from core.face.reader import Face, FaceReader
 from core.image import Pixels, to_pixels
@@ -144,6 +144,28 @@ def test_most_squares_are_laid_by_what_the_follower_finds(monkeypatch: pytest.Mo
     away = (seen_beside.points - seen.points).mean(1)[:, 0].abs()
     assert (away[away > 0.01] > 0.2).all()
     assert 0.5 < (away > 0.2).float().mean() < 1.0
+
+
+def test_a_still_is_looked_at_twice_and_read_as_both_looks_say() -> None:
+    people, who = faces(range(900_000_300, 900_000_306), size=160), Predictor.load([SHIPPED], ("juno",))
+    apart = []
+    for pixels, landmarks in zip(to_pixels(people.pixels), people.landmarks, strict=True):
+        face = Face(landmarks.numpy(), 1.0)
+        there = mirror(pixels, face)
+        assert np.abs(mirror(*there)[1].points - face.points).max() < 1e-3
+        straight, mirrored = (
+            who.read_face(*seen).controllers for seen in ((pixels, "juno", face), (there[0], "juno", there[1]))
+        )
+        reading = who.read_face(pixels, "juno", face, twice=True)
+        assert np.allclose(reading.controllers, (straight + mirrored[list(MIRROR)]) / 2, atol=2e-3)
+        assert np.array_equal(reading.face.points, face.points)
+        apart.append(np.abs(reading.controllers - straight).mean())
+    assert 0.0005 < np.mean(apart) < 0.03
+    still = to_pixels(people.pixels)[0]
+    found = who.read(still, "juno")
+    assert np.array_equal(found.controllers, who.read_face(still, "juno", found.face, twice=True).controllers)
+    followed = who.read(still, "juno", found.face)
+    assert np.array_equal(followed.controllers, who.read_face(still, "juno", followed.face).controllers)
 
 
 def test_a_close_cache_shows_the_same_faces_from_nearer_and_may_leave_maps_out(tmp_path: Path) -> None:

