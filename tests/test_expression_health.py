@@ -118,7 +118,8 @@ def test_the_live_path_gathers_readings_under_their_prompt_before_anything_is_ta
             desk.answer_frame(stamp, person, 0)
     found = desk.guide("end")
     assert found["readings"] == 20
-    truth = predictor.read(draw_person(), "juno").controllers
+    frame = draw_person()
+    truth = predictor.read_face(frame, "juno", predictor.reader.find_one(frame)).controllers
     assert found["neutral"] == pytest.approx(truth, abs=0.02)
     assert len(found["reach"]) == len(NAMES)
     desk.change({"neutral": found["neutral"], "reach": [2.0] * len(NAMES)})
