@@ -38,10 +38,11 @@ from training.expression_data import ExpressionData, draw_virtual
 from training.expression_points import asked_points
 from training.expression_surface import on_screen, vertices
 from training.face_data import Spread, extents
+from training.recipes import expression_reader
 from training.recipes.expression_painter import draw_numbers, make_painter_recipe
 from training.recipes.expression_reader import INPUTS, make_reader_recipe
 from training.recipes.expression_solver import make_solver_recipe
-from training.spec import RunSpec
+from training.spec import BadRequest, RunSpec
 
 SHIPPED = Settings().shipped / "weights"
 TINY = RunSpec(
@@ -127,6 +128,15 @@ def test_faces_are_followed_in_training_as_they_are_in_use(monkeypatch: pytest.M
     assert torch.equal(Follower([SHIPPED]).find(nothing, batch.landmarks, draw), batch.landmarks)  # lost
 
 
+def test_where_no_landmarks_are_in_service_a_sentence_says_how_to_learn_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expression_reader, "SHIPPED", tmp_path)
+    with pytest.raises(BadRequest, match="followed=false"):
+        make_reader_recipe(TINY)
+    make_reader_recipe(replace(TINY, options={**TINY.options, "followed": False}))
+
+
 def test_most_squares_are_laid_by_what_the_follower_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     class Beside:
         """One who sees every face half a face to the right."""
@@ -146,7 +156,7 @@ def test_most_squares_are_laid_by_what_the_follower_finds(monkeypatch: pytest.Mo
     assert 0.5 < (away > 0.2).float().mean() < 1.0
 
 
-def test_a_still_is_looked_at_twice_and_read_as_both_looks_say() -> None:
+def test_pictures_and_clips_are_looked_at_twice_and_read_as_both_looks_say() -> None:
     people, who = faces(range(900_000_300, 900_000_306), size=160), Predictor.load([SHIPPED], ("juno",))
     apart = []
     for pixels, landmarks in zip(to_pixels(people.pixels), people.landmarks, strict=True):
@@ -165,7 +175,7 @@ def test_a_still_is_looked_at_twice_and_read_as_both_looks_say() -> None:
     found = who.read(still, "juno")
     assert np.array_equal(found.controllers, who.read_face(still, "juno", found.face, twice=True).controllers)
     followed = who.read(still, "juno", found.face)
-    assert np.array_equal(followed.controllers, who.read_face(still, "juno", followed.face).controllers)
+    assert np.array_equal(followed.controllers, who.read_face(still, "juno", followed.face, twice=True).controllers)
 
 
 def test_a_close_cache_shows_the_same_faces_from_nearer_and_may_leave_maps_out(tmp_path: Path) -> None:

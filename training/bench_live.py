@@ -50,7 +50,7 @@ def rate_live(roots: Sequence[Path], character: str = "juno") -> dict[str, float
     picture = torch.zeros(1, 3, size, size)
     with tempfile.TemporaryDirectory() as memory, torch.inference_mode():
         predictor = Predictor.load(roots, (character,), Path(memory))
-        whole = median_milliseconds(lambda: predictor.read(frame, character, face))
+        whole = median_milliseconds(lambda: predictor.read_face(frame, character, reader.follow(frame, face) or face))
         transfer = median_milliseconds(lambda: predictor.read_face(frame, character, face))
         features = network.encoder(picture)
         close: dict[str, float] = {}

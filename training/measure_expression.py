@@ -64,8 +64,8 @@ def measure(asked: Asked) -> Found:
     rows["noise_share"] = _noise_row(predictor, seeds[:CLIP_PEOPLE])
     rows["found"] = Row(np.array([float(face is not None) for face in faces_found]), 0.0, "high")
     notes = (
-        f"motion_kept, virtual_picture: as the product reads and draws a picture (from the {predictor.way}, looked at twice); "
-        "live: as it reads a frame of a film; converted: the way through what the converter draws. "
+        f"motion_kept, virtual_picture: as the product reads and draws pictures and clips (from the {predictor.way}, two looks); "
+        "live: as the live desk reads; converted: the way through what the converter draws. "
         "A face that is not found keeps nothing. Do nothing: the face at rest.",
     )
     return Found(rows, face_groups(people.attributes.numpy(), KEYS), notes)

@@ -20,6 +20,7 @@ from training.expression_close import CloseData, Follower, Near
 from training.recipe import Phase
 from training.recipes.expression import SHOWN, SOURCES, read_config, read_data
 from training.ship import SHIPPED
+from training.spec import BadRequest
 from training.task import cosine
 
 if TYPE_CHECKING:
@@ -76,7 +77,13 @@ class ReaderRecipe:
         people.alone_share = float(request.options.get("single", ALONE))
         options, follower = request.options, None
         if options.get("followed", True):
-            follower = Follower([SHIPPED], bool(options.get("bfloat16", False)))
+            try:
+                follower = Follower([SHIPPED], bool(options.get("bfloat16", False)))
+            except checkpoints.CheckpointMissing as error:
+                raise BadRequest(
+                    f"The reader's squares are laid by the landmarks in service. {error} Put them there, or give --option "
+                    "followed=false: true landmarks led astray by chance."
+                ) from error
         self.data = CloseData(people, self.config, follower)
         self._validation: Near | None = None
         self._ahead = Ahead(lambda step: self.data.take(step, self.batch_size))
