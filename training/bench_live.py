@@ -13,7 +13,7 @@ import torch
 from core import checkpoints
 from core.engine.faces import faces
 from core.expression.config import ReaderConfig
-from core.expression.predict import Predictor, cut_patches, has_reader, load_reader, load_transfer
+from core.expression.predict import Predictor, cut_patches, has_reader, load_reader, load_transfer, squares_of
 from core.face.reader import FaceReader
 from core.image import Pixels, to_pixels
 
@@ -56,7 +56,7 @@ def rate_live(roots: Sequence[Path], character: str = "juno") -> dict[str, float
         close: dict[str, float] = {}
         if face is not None and has_reader(roots):
             reading, found = load_reader(roots)
-            patches = cut_patches(frame, face, ReaderConfig(**found.card.config))
+            patches = cut_patches(frame, squares_of(face), ReaderConfig(**found.card.config))
             close["live_read_ms"] = median_milliseconds(lambda: reading(*patches))
         return close | {
             "live_fps": 1000 / whole,

@@ -14,7 +14,7 @@ from core.engine.moments import draw_alone, draw_moments
 from core.engine.people import draw_identities
 from core.engine.shots import come_close, draw_shots, place_camera
 from core.engine.stage import aim_at, turn_heads
-from core.expression.close import lay_squares
+from core.expression.close import WHOLE_SIDE, anchors_of, lay_squares
 from training.expression_surface import into_crop, thin_head, vertices
 
 ASKED_SEED, ASKED_PEOPLE = 60_000_000, 4_000
@@ -23,6 +23,8 @@ INSIDE = 0.96
 OFTEN, MOSTLY = 0.95, 0.9
 """In how many faces an eye's point, or any other, lies inside."""
 SIZE = 160
+FOUND_OFF = 0.03
+"""How far a reader's points are off, in units of the face: who trusts a few of them too much is led astray."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,17 @@ def asked_points() -> Asked:
     rest = (torch.minimum(inside[3], inside[3][mirror]) > MOSTLY) & ~(eye | eye[mirror] | mouth)
     right, mouthy, whole = (torch.nonzero(some)[:, 0] for some in (eye, mouth & ~eye & ~eye[mirror], rest))
     return Asked(right, mirror[right], mouthy, whole)
+
+
+@functools.lru_cache(maxsize=1)
+def anchoring() -> Tensor:
+    """(K, 4) how far each asked point away from the middle of all of them moves each of ``anchors_of`` away from it, so that
+    squares can be laid by what a reader found: least squares, points being ``FOUND_OFF``."""
+    seeds = torch.arange(ASKED_SEED, ASKED_SEED + ASKED_PEOPLE)
+    drawn = draw_points(seeds, seeds % 3 == 2, close=True)
+    points, anchors = drawn.points[:, asked_points().every()].double(), anchors_of(drawn.landmarks).double()
+    unit = lay_squares(drawn.landmarks)[:, 3, 2].double()[:, None, None] / WHOLE_SIDE
+    middle = points.mean(1, keepdim=True)
+    theirs, wanted = (((some - middle) / unit).transpose(1, 2).flatten(0, 1) for some in (points, anchors))
+    sure = theirs.T @ theirs + len(theirs) * FOUND_OFF**2 * torch.eye(theirs.shape[1], dtype=torch.float64)
+    return torch.linalg.solve(sure, theirs.T @ wanted).float()

@@ -47,15 +47,15 @@ def measure(asked: Asked) -> Found:
     converting = Predictor.load(asked.roots, characters, way="virtual")
     for name in characters:
         suffix = "" if name == characters[0] else f"_{name}"
-        read, pictures = _read_all(predictor, name, pixels, faces_found, twice=True)
+        read, pictures = _read_all(predictor, name, pixels, faces_found, again=True)
         if name == characters[0]:
             rows |= _motion_rows("motion_kept", read, moved)
             live = _motion_rows(
-                "motion_kept_live", _read_all(predictor, name, pixels, faces_found, twice=False)[0], moved
+                "motion_kept_live", _read_all(predictor, name, pixels, faces_found, again=False)[0], moved
             )
             rows |= {key: row for key, row in live.items() if key.endswith(("live", "worst_part"))}
         rows[f"virtual_picture_psnr{suffix}"] = _psnr_row(name, pictures, moved)
-        read, pictures = _read_all(converting, name, pixels, faces_found, twice=False)
+        read, pictures = _read_all(converting, name, pixels, faces_found, again=False)
         kept = _motion_rows(f"converted_motion_kept{suffix}", read, moved)
         rows |= {key: row for key, row in kept.items() if key.endswith((f"kept{suffix}", "worst_part"))}
         rows[f"converted_picture_psnr{suffix}"] = _psnr_row(name, pictures, moved)
@@ -64,8 +64,8 @@ def measure(asked: Asked) -> Found:
     rows["noise_share"] = _noise_row(predictor, seeds[:CLIP_PEOPLE])
     rows["found"] = Row(np.array([float(face is not None) for face in faces_found]), 0.0, "high")
     notes = (
-        f"motion_kept, virtual_picture: as the product reads and draws pictures and clips (from the {predictor.way}, two looks); "
-        "live: as the live desk reads; converted: the way through what the converter draws. "
+        f"motion_kept, virtual_picture: as the product reads and draws pictures and clips (from the {predictor.way}; it looks "
+        "again where points lie); live: as the live desk reads a first frame; converted: through what the converter draws. "
         "A face that is not found keeps nothing. Do nothing: the face at rest.",
     )
     return Found(rows, face_groups(people.attributes.numpy(), KEYS), notes)
@@ -92,11 +92,11 @@ def _nearest(predictor: Predictor, picture: Pixels, true: Values) -> Face | None
 
 
 def _read_all(
-    predictor: Predictor, name: str, pixels: Pixels, found: list[Face | None], twice: bool
+    predictor: Predictor, name: str, pixels: Pixels, found: list[Face | None], again: bool
 ) -> tuple[Tensor, list[Pixels | None]]:
     read, pictures = torch.zeros(len(found), len(NAMES)), []
     for at, (picture, face) in enumerate(zip(pixels, found, strict=True)):
-        reading = None if face is None else predictor.read_face(picture, name, face, twice)
+        reading = None if face is None else predictor.read_face(picture, name, face, again)
         pictures.append(None if reading is None else reading.virtual)
         if reading is not None:
             read[at] = torch.from_numpy(reading.controllers)

@@ -162,9 +162,8 @@ def expression_sheets(asked: Asked) -> Sheets:
         found = predictor.reader.find(picture)
         if found:
             shown.append(resize(crop_face(picture, found[0], 256), 128, 128))
-            shown += [
-                resize(predictor.read_face(picture, name, found[0]).virtual, 128, 128) for name in predictor.characters
-            ]
+            read = [predictor.read_face(picture, name, found[0], again=True) for name in predictor.characters]
+            shown += [resize(reading.virtual, 128, 128) for reading in read]
     if not shown:
         raise CannotMeasure("No face was found in any of these pictures.")
     return {"transfer": contact_sheet(shown, 12)}

@@ -3,6 +3,7 @@
 The way through the virtual picture (networks.py) reads anything a converter has learned to redraw. Where labelled photos
 exist, a network that reads them as they are loses nothing on the way. Squares are laid by landmarks, so that an eye is always
 where an eye is expected; both eyes share one network, the left one mirrored (Zhang 2017 reads gaze from eyes and face so).
+Landmarks err by what a face does; where dense points were found, squares are laid by these and looked at again.
 Looking and understanding are two things: patches are asked where dense points of the face lie, which is soon learned from
 pictures, and solver.py says which expression puts them there; what else was seen it is given as a hint.
 """
@@ -28,6 +29,8 @@ EYE_RISE, WHOLE_FALL = 0.17, 0.42
 """How far an eye's square lies above the eye, and the whole face's below the middle of the eyes."""
 NOSE_BASE, EYES_TO_NOSE = 33, 1.3
 """A head that is turned away has its eyes close to each other, but not to the base of its nose."""
+FURTHEST = 0.2
+"""How many faces what squares are laid by may be moved after a first look."""
 MIXED, JOINED = 192, 512
 HUSHED, HUSHED_SLOPE = 0.02, 0.1
 """Nobody who reads says quite nothing of a face at rest, and it moves by many such whispers: below this a controller
@@ -39,19 +42,59 @@ SHARPER = 0.6
 
 def lay_squares(landmarks: Tensor) -> Tensor:
     """(N, 4, 4) middle, side and roll in radians of each patch's square around faces with 68 landmarks (N, 68, 2)."""
-    right, left = landmarks[:, RIGHT_EYE].mean(1), landmarks[:, LEFT_EYE].mean(1)
+    return lay_by(anchors_of(landmarks))
+
+
+def anchors_of(landmarks: Tensor) -> Tensor:
+    """What squares are laid by, (N, 4, 2): the middles of right eye, left eye and mouth, and the base of the nose."""
+    parts = (landmarks[:, RIGHT_EYE], landmarks[:, LEFT_EYE], landmarks[:, 48:], landmarks[:, NOSE_BASE, None])
+    return torch.stack([part.mean(1) for part in parts], 1)
+
+
+def mirror_anchors(anchors: Tensor) -> Tensor:
+    """Those of a mirrored picture whose left edge was the right one at 0."""
+    return anchors[:, [1, 0, 2, 3]] * anchors.new_tensor([-1.0, 1.0])
+
+
+def lay_by(anchors: Tensor) -> Tensor:
+    """(N, 4, 4) squares by ``anchors_of``."""
+    right, left, mouth, nose = anchors.unbind(1)
     middle, across = (right + left) / 2, left - right
     roll = torch.atan2(across[:, 1], across[:, 0])
-    unit = torch.maximum(across.norm(dim=1), EYES_TO_NOSE * (landmarks[:, NOSE_BASE] - middle).norm(dim=1))
+    unit = torch.maximum(across.norm(dim=1), EYES_TO_NOSE * (nose - middle).norm(dim=1))
     unit = unit.clamp_min(1e-3)
     down = torch.stack((-roll.sin(), roll.cos()), 1) * unit[:, None]
-    centres = (right - EYE_RISE * down, left - EYE_RISE * down, landmarks[:, 48:].mean(1), middle + WHOLE_FALL * down)
+    centres = (right - EYE_RISE * down, left - EYE_RISE * down, mouth, middle + WHOLE_FALL * down)
     sides = (EYE_SIDE, EYE_SIDE, MOUTH_SIDE, WHOLE_SIDE)
     squares = [
         torch.cat((centre, (unit * side)[:, None], roll[:, None]), 1)
         for centre, side in zip(centres, sides, strict=True)
     ]
     return torch.stack(squares, 1)
+
+
+def away_from(anchors: Tensor, found: Tensor) -> Tensor:
+    """(N, 4, 2) how far anchors that were found lie from those that squares were laid by, in units of the face and as it is
+    rolled: no further than anyone errs who still sees the face."""
+    away = torch.view_as_complex((found - anchors).contiguous()) / _axes(lay_by(anchors)[:, -1], WHOLE_SIDE)
+    return torch.view_as_real(away).clamp(-FURTHEST, FURTHEST)
+
+
+def moved_by(anchors: Tensor, away: Tensor) -> Tensor:
+    """Anchors so far away from these: the way back of ``away_from``."""
+    steps = torch.view_as_complex(away.contiguous()) * _axes(lay_by(anchors)[:, -1], WHOLE_SIDE)
+    return anchors + torch.view_as_real(steps)
+
+
+def in_picture(places: Tensor, squares: Tensor) -> Tensor:
+    """Places (N, K, 2) in [-1, 1] of squares (N, 4), as pixels of the picture."""
+    steps = torch.view_as_complex(places.contiguous()) * _axes(squares, 2.0)
+    return squares[:, None, :2] + torch.view_as_real(steps)
+
+
+def _axes(squares: Tensor, parts: float) -> Tensor:
+    """(N, 1) a step to the right of squares as a complex number, so many to a side."""
+    return torch.polar(squares[:, 2:3] / parts, squares[:, 3:])
 
 
 def tell_squares(squares: Tensor) -> Tensor:
@@ -139,6 +182,8 @@ class CloseReader(nn.Module):
         self.hint = nn.Linear(JOINED, config.solver, bias=False)
         nn.init.zeros_(self.hint.weight)
         self.solver = Solver(sum(self.counts), config.solver)
+        self.register_buffer("anchoring", torch.zeros(sum(self.counts), len(PATCHES)))
+        """What each point has to do with where each of ``anchors_of`` lies."""
 
     def look(self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor) -> Looked:
         """All that is seen in patches, the left eye's mirrored; ``places``: what ``tell_squares`` says of them."""
@@ -155,9 +200,18 @@ class CloseReader(nn.Module):
         told = self.solver(points, doubts, self.hint(joined))
         return Looked(self.say(told.float()), heat, own, points)
 
-    def forward(self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor) -> Tensor:
-        """Patches and what ``tell_squares`` says of them to N x 130."""
-        return self.look(right, left, mouth, whole, places).told.clamp(0.0, 1.0)
+    def forward(
+        self, right: Tensor, left: Tensor, mouth: Tensor, whole: Tensor, places: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Patches and what ``tell_squares`` says of them to N x 130, and N x 4 x 2 where in the whole face's square the anchors
+        are by which its squares are better laid."""
+        looked = self.look(right, left, mouth, whole, places)
+        return looked.told.clamp(0.0, 1.0), self.find_anchors(looked.points)
+
+    def find_anchors(self, points: Tensor) -> Tensor:
+        """N x 4 x 2 by what was found of the face."""
+        middle = points.mean(1, keepdim=True)
+        return middle + self.get_buffer("anchoring").T @ (points - middle)
 
     @staticmethod
     def say(told: Tensor) -> Tensor:

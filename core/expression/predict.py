@@ -20,7 +20,17 @@ from core import checkpoints
 from core.checkpoints import Found
 from core.engine.controllers import MIRROR
 from core.exported import Exported, as_it_is, export_fastest
-from core.expression.close import PATCHES, CloseReader, lay_squares, tell_squares
+from core.expression.close import (
+    PATCHES,
+    CloseReader,
+    anchors_of,
+    away_from,
+    in_picture,
+    lay_by,
+    mirror_anchors,
+    moved_by,
+    tell_squares,
+)
 from core.expression.config import ConverterConfig, PainterConfig, ReaderConfig, RegressorConfig
 from core.expression.networks import Drawing, Painter, Regressor, Transfer, make_converter
 from core.expression.rig import Values
@@ -32,6 +42,8 @@ from core.resnet import fold_norms, lay_out
 
 ALLOWED_ERROR = 0.02
 """How far a faster form's pictures and controllers may be from the network's own, as a share of their deviation."""
+WHISPERED = 0.03
+"""What two looks tell less of than this is mostly told by one of them alone, and is rest."""
 KINDS = ("eager", "openvino", "openvino_bfloat16")
 WAYS = ("photo", "virtual")
 """What controllers are read from: the photo, where a reader has learned to; or the virtual picture."""
@@ -50,6 +62,9 @@ class Reading:
     """Yaw to their left, pitch up, roll to their left."""
     face: Face
     """Where it was; give it back with the next frame to follow it."""
+    away: Tensor | None = None
+    """How far what the reader of photos looks at lay from where landmarks told: the next frame's squares are better laid with
+    it."""
 
 
 class Predictor:
@@ -91,7 +106,7 @@ class Predictor:
         if way == "photo" and has_reader(roots):
             network, found = load_reader(roots)
             cards["reader"], shape = found, ReaderConfig(**found.card.config)
-            probed = [cut_patches(pixels, face, shape) for pixels, face in probes]
+            probed = [cut_patches(pixels, squares_of(face), shape) for pixels, face in probes]
             close = as_it_is(network), shape  # OpenVINO 2026 now and then crashes while it compiles these heat maps
         transfers, painted = {}, _painted(roots) if close is not None else ()
         crops = [(to_tensor(crop_face(pixels, face, config.size)),) for pixels, face in probes]
@@ -101,7 +116,7 @@ class Predictor:
                 transfers[name] = _quicken(network, crops, memory)
             elif name in painted:
                 network, cards["painter"] = load_painter(name, roots)
-                transfers[name] = _quicken(network, [close[0](*patches) for patches in probed], memory)
+                transfers[name] = _quicken(network, [close[0](*patches)[:1] for patches in probed], memory)
             else:
                 transfers[name] = _quicken(load_drawing(converter, name), crops, memory)
         return cls(FaceReader.load(roots), transfers, config.size, cards, close, painted)
@@ -122,24 +137,30 @@ class Predictor:
         return self._reader
 
     def read(self, frame: Pixels, character: str, before: Face | None = None) -> Reading:
-        """The expression of the face that was followed, else of the largest, looked at twice: pictures and clips have the
+        """The expression of the face that was followed, else of the largest, looked at again: pictures and clips have the
         time; no face is ``NoFace`` with a sentence."""
         check_pixels(frame)
         face = self._reader.follow(frame, before) if before is not None else self._reader.find_one(frame)
         if face is None:
             raise NoFace("The face was lost. Look towards the camera, in light from the front.")
-        return self.read_face(frame, character, face, twice=True)
+        return self.read_face(frame, character, face, again=True)
 
-    def read_face(self, frame: Pixels, character: str, face: Face, twice: bool = False) -> Reading:
-        """The expression of a face that is known already; ``twice``: a reader of photos looks at the mirrored picture as well,
-        and what it says of both is averaged (0.01 more of motion kept, for 1.4 times the time)."""
+    def read_face(
+        self, frame: Pixels, character: str, face: Face, again: bool = False, away: Tensor | None = None
+    ) -> Reading:
+        """The expression of a face that is known already; ``away``: what the frame before said of where to look.
+
+        ``again``: where a reader of photos first finds points of the face, it lays its squares by these and looks once more, at
+        the picture and its mirror image, whose readings are averaged. Together that is 0.02 more of motion kept, for twice the
+        time."""
         if character not in self._transfers:
             raise ValueError(f"There is no character {character!r}; there is {', '.join(self._transfers)}.")
         draw = self._transfers[character]
         if self._close is None:
             virtual, controllers = draw(to_tensor(crop_face(frame, face, self._size)))
+            away = None
         else:
-            controllers = self._look(frame, face, twice)
+            controllers, away = self._look(frame, face, again, away)
             (virtual,) = draw(
                 controllers if character in self._painted else to_tensor(crop_face(frame, face, self._size))
             )
@@ -148,18 +169,26 @@ class Predictor:
             controllers[0].clamp(0, 1).numpy().astype(np.float32),
             turn_of(face.points, frame.shape[1], frame.shape[0]),
             face,
+            away,
         )
 
-    def _look(self, frame: Pixels, face: Face, twice: bool) -> Tensor:
-        """1 x 130."""
+    def _look(self, frame: Pixels, face: Face, again: bool, away: Tensor | None) -> tuple[Tensor, Tensor]:
+        """1 x 130, and how far from landmarks' squares are better laid."""
         assert self._close is not None
         network, shape = self._close
-        patches = cut_patches(frame, face, shape)
-        if not twice:
-            return network(*patches)[0]
-        mirrored = cut_patches(*mirror(frame, face), shape)
-        (told,) = network(*(torch.cat(both) for both in zip(patches, mirrored, strict=True)))
-        return (told[:1] + told[1:, list(MIRROR)]) / 2
+        by_landmarks = anchors_of(torch.from_numpy(face.points)[None])
+        squares = lay_by(by_landmarks if away is None else moved_by(by_landmarks, away))
+        told, found = network(*cut_patches(frame, squares, shape))
+        away = away_from(by_landmarks, in_picture(found, squares[:, -1]))
+        if again:
+            anchors = moved_by(by_landmarks, away)
+            flipped = mirror_anchors(anchors) + torch.tensor([frame.shape[1], 0.0])
+            straight = cut_patches(frame, lay_by(anchors), shape)
+            mirrored = cut_patches(np.ascontiguousarray(frame[:, ::-1]), lay_by(flipped), shape)
+            told, _ = network(*(torch.cat(both) for both in zip(straight, mirrored, strict=True)))
+            told = (told[:1] + told[1:, list(MIRROR)]) / 2
+            told = torch.where(told < WHISPERED, 0.0, told)
+        return told, away
 
 
 def mirror(frame: Pixels, face: Face) -> tuple[Pixels, Face]:
@@ -174,9 +203,14 @@ def crop_face(frame: Pixels, face: Face, size: int) -> Pixels:
     return align.crop(frame, align.square_around(face.points, upright=True), size)
 
 
-def cut_patches(frame: Pixels, face: Face, config: ReaderConfig) -> Inputs:
-    """Eyes, mouth and face as a reader of photos looks at them, the left eye mirrored, and where they lie."""
-    squares = lay_squares(torch.from_numpy(face.points)[None])
+def squares_of(face: Face) -> Tensor:
+    """(1, 4, 4) what a reader of photos looks at first."""
+    return lay_by(anchors_of(torch.from_numpy(face.points)[None]))
+
+
+def cut_patches(frame: Pixels, squares: Tensor, config: ReaderConfig) -> Inputs:
+    """Eyes, mouth and face in their squares (1, 4, 4), as a reader of photos looks at them: the left eye mirrored; and where
+    they lie."""
     patches = []
     for name, size, (column, row, side, roll) in zip(PATCHES, config.sizes, squares[0].tolist(), strict=True):
         patch = align.crop(frame, align.Square(column, row, side, math.degrees(roll)), size)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from core.engine.characters import CHARACTERS
 from core.engine.controllers import NAMES
@@ -91,6 +92,7 @@ class Desk:
         self.wanted = Wanted()
         self._face: Face | None = None
         self._smoothed: Smoothed | None = None
+        self._away: Tensor | None = None
         self._last: Values = np.zeros(len(NAMES), np.float32)
         self._turn: Turn = (0.0, 0.0, 0.0)
         self._read: deque[Values] = deque(maxlen=NEUTRAL_READINGS)
@@ -102,7 +104,7 @@ class Desk:
         """Take settings over."""
         wanted = read_wanted(message)
         if (wanted.character, wanted.way) != (self.wanted.character, self.wanted.way):
-            self._smoothed = None
+            self._smoothed = self._away = None
             self._read.clear()
         self.wanted = wanted
 
@@ -196,17 +198,18 @@ class Desk:
 
     def _follow(self, frame: Pixels, spent: dict[str, float]) -> tuple[str, Pixels | None]:
         if frame[::8, ::8].mean() < DARK:
-            self._face = None
+            self._face = self._away = None
             return "black", None
         predictor = self._open(self.wanted.way)
         at = time.perf_counter()
         self._face = predictor.reader.follow(frame, self._face)
         spent["find"] = _since(at)
         if self._face is None:
-            self._smoothed = None
+            self._smoothed = self._away = None
             return "no_face", None
         at = time.perf_counter()
-        reading = predictor.read_face(frame, self.wanted.character, self._face)
+        reading = predictor.read_face(frame, self.wanted.character, self._face, away=self._away)
+        self._away = reading.away
         spent["transfer"] = _since(at)
         self._read.append(reading.controllers)
         if self._stage and len(self._guided) < MOST_GUIDED:

@@ -17,6 +17,7 @@ from core.image import contact_sheet, to_pixels
 from core.locator import places_error
 from training.ahead import Ahead
 from training.expression_close import CloseData, Follower, Near
+from training.expression_points import anchoring
 from training.recipe import Phase
 from training.recipes.expression import SHOWN, SOURCES, read_config, read_data
 from training.ship import SHIPPED
@@ -55,6 +56,7 @@ class ReaderRecipe:
         torch.manual_seed(request.seed)
         self.config: ReaderConfig = read_config(request, ReaderConfig)
         self._reader = CloseReader(self.config)
+        self._reader.get_buffer("anchoring").copy_(anchoring())
         self.modules: dict[str, nn.Module] = {"reader": self._reader}
         self.averaged = {"reader": 4_000.0}
         self.batch_size = int(request.options.get("batch", 48 if request.preset != "full" else 128))
