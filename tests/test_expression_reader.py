@@ -211,12 +211,13 @@ def test_pictures_and_clips_are_looked_at_again_where_their_points_lie() -> None
         first = who.read_face(pixels, "juno", face)
         assert first.away is not None
         told, true = anchors_of(torch.from_numpy(face.points)[None]), anchors_of(landmarks[None])
-        found = moved_by(told, first.away)
+        away = torch.from_numpy(first.away)[None]
+        found = moved_by(told, away)
         off.append([float((some - true).norm(dim=2).mean()) / face.extent for some in (told, found)])
         there = mirror(pixels, face)
         assert np.abs(mirror(*there)[1].points - face.points).max() < 1e-3
         straight = who.read_face(pixels, "juno", face, away=first.away).controllers
-        mirrored = who.read_face(there[0], "juno", there[1], away=mirror_anchors(first.away)).controllers
+        mirrored = who.read_face(there[0], "juno", there[1], away=mirror_anchors(away)[0].numpy()).controllers
         reading = who.read_face(pixels, "juno", face, again=True)
         both = (straight + mirrored[list(MIRROR)]) / 2
         far = np.abs(both - WHISPERED) > 2e-3

@@ -62,9 +62,9 @@ class Reading:
     """Yaw to their left, pitch up, roll to their left."""
     face: Face
     """Where it was; give it back with the next frame to follow it."""
-    away: Tensor | None = None
-    """How far what the reader of photos looks at lay from where landmarks told: the next frame's squares are better laid with
-    it."""
+    away: Values | None = None
+    """(4, 2) how far what the reader of photos looks at lay from where landmarks told: the next frame's squares are better
+    laid with it."""
 
 
 class Predictor:
@@ -146,7 +146,7 @@ class Predictor:
         return self.read_face(frame, character, face, again=True)
 
     def read_face(
-        self, frame: Pixels, character: str, face: Face, again: bool = False, away: Tensor | None = None
+        self, frame: Pixels, character: str, face: Face, again: bool = False, away: Values | None = None
     ) -> Reading:
         """The expression of a face that is known already; ``away``: what the frame before said of where to look.
 
@@ -172,12 +172,13 @@ class Predictor:
             away,
         )
 
-    def _look(self, frame: Pixels, face: Face, again: bool, away: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _look(self, frame: Pixels, face: Face, again: bool, told_away: Values | None) -> tuple[Tensor, Values]:
         """1 x 130, and how far from landmarks' squares are better laid."""
         assert self._close is not None
         network, shape = self._close
         by_landmarks = anchors_of(torch.from_numpy(face.points)[None])
-        squares = lay_by(by_landmarks if away is None else moved_by(by_landmarks, away))
+        before = None if told_away is None else torch.from_numpy(told_away)[None]
+        squares = lay_by(by_landmarks if before is None else moved_by(by_landmarks, before))
         told, found = network(*cut_patches(frame, squares, shape))
         away = away_from(by_landmarks, in_picture(found, squares[:, -1]))
         if again:
@@ -188,7 +189,7 @@ class Predictor:
             told, _ = network(*(torch.cat(both) for both in zip(straight, mirrored, strict=True)))
             told = (told[:1] + told[1:, list(MIRROR)]) / 2
             told = torch.where(told < WHISPERED, 0.0, told)
-        return told, away
+        return told, away[0].numpy()
 
 
 def mirror(frame: Pixels, face: Face) -> tuple[Pixels, Face]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from core.engine.characters import CHARACTERS
 from core.engine.controllers import NAMES
@@ -92,7 +91,7 @@ class Desk:
         self.wanted = Wanted()
         self._face: Face | None = None
         self._smoothed: Smoothed | None = None
-        self._away: Tensor | None = None
+        self._away: Values | None = None
         self._last: Values = np.zeros(len(NAMES), np.float32)
         self._turn: Turn = (0.0, 0.0, 0.0)
         self._read: deque[Values] = deque(maxlen=NEUTRAL_READINGS)
