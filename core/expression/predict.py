@@ -27,6 +27,7 @@ from core.expression.close import (
     away_from,
     in_picture,
     lay_by,
+    lay_squares,
     mirror_anchors,
     moved_by,
     tell_squares,
@@ -177,8 +178,8 @@ class Predictor:
         assert self._close is not None
         network, shape = self._close
         by_landmarks = anchors_of(torch.from_numpy(face.points)[None])
-        before = None if told_away is None else torch.from_numpy(told_away)[None]
-        squares = lay_by(by_landmarks if before is None else moved_by(by_landmarks, before))
+        anchors = by_landmarks if told_away is None else moved_by(by_landmarks, torch.from_numpy(told_away)[None])
+        squares = lay_by(anchors)
         told, found = network(*cut_patches(frame, squares, shape))
         away = away_from(by_landmarks, in_picture(found, squares[:, -1]))
         if again:
@@ -206,7 +207,7 @@ def crop_face(frame: Pixels, face: Face, size: int) -> Pixels:
 
 def squares_of(face: Face) -> Tensor:
     """(1, 4, 4) what a reader of photos looks at first."""
-    return lay_by(anchors_of(torch.from_numpy(face.points)[None]))
+    return lay_squares(torch.from_numpy(face.points)[None])
 
 
 def cut_patches(frame: Pixels, squares: Tensor, config: ReaderConfig) -> Inputs:
