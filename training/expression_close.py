@@ -17,6 +17,7 @@ from core.face.align import ROOM
 from core.face.reader import STILL_THERE, load_landmarks
 from core.resnet import fold_norms, lay_out
 from training.expression_data import ExpressionData
+from training.expression_moved import MOVED, can_be_moved, draw_anew, move_skin
 from training.expression_points import asked_points
 from training.expression_surface import Seen, into_crop, on_screen
 from training.face_data import Spread, cut, draw_squares, extents, spoil
@@ -71,16 +72,26 @@ class Follower:
 
 
 class CloseData:
-    """Faces by step; with a ``follower`` some squares are laid by what it finds, as for a first look, others as for a second."""
+    """Faces by step; with a ``follower`` some squares are laid by what it finds, as for a first look, others as for a second.
+    ``moved``: how many of those that can be are moved otherwise than they were drawn."""
 
-    def __init__(self, data: ExpressionData, config: ReaderConfig, follower: Follower | None = None) -> None:
-        self._data, self._config, self._follower = data, config, follower
+    def __init__(
+        self, data: ExpressionData, config: ReaderConfig, follower: Follower | None = None, moved: float = 0.0
+    ) -> None:
+        self._data, self._config, self._follower, self._moved = data, config, follower, moved
         data.close = True
         self._seen, self._asked = Seen(), asked_points().every()
 
     def take(self, step: int, count: int) -> Near:
         """A step's faces, every second one mirrored, a little spoilt."""
         found, index, draw = self._data.people(step, count)
+        where = self._seen.of(found, index)[0]
+        anew = can_be_moved(found) & (torch.rand(count, generator=draw) < self._moved)
+        if anew.any():
+            some = {name: value[anew] for name, value in found.items()}
+            where[anew] = move_skin(some, draw_anew(some["controllers"], draw))
+            for name in MOVED:
+                found[name][anew] = some[name]
         spoilt = [spoil(some, draw, cover=COVERED, amount=SPOILT) for some in found["pixels"].split(FEW)]
         found["pixels"] = torch.cat(spoilt)
         marks, amount = found["landmarks"].clone(), 1.0
@@ -89,7 +100,7 @@ class CloseData:
             if some.any():
                 marks[some] = self._follower.find(found["pixels"][some], marks[some], draw)
         marks = stray(marks, draw, amount)
-        return self._cut(found, marks, self._seen.of(found, index)[0], torch.arange(count) % 2 == 1)
+        return self._cut(found, marks, where, torch.arange(count) % 2 == 1)
 
     def validate(self) -> Near:
         """The validation band, unspoilt and framed as any picture."""

@@ -212,7 +212,7 @@ class ExpressionData:
 
 
 _NAMES = ("photos", "alone")
-LABELS = ("pixels", "landmarks", "controllers", "identity", "pose", "camera", "calibration")
+LABELS = ("pixels", "landmarks", "controllers", "identity", "pose", "camera", "calibration", "attributes")
 
 
 def _labels(batch: FaceBatch) -> dict[str, Tensor]:

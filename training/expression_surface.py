@@ -53,15 +53,20 @@ def on_screen(labels: dict[str, Tensor], numbers: Tensor | None = None) -> tuple
     Collars do not push at skin here, so below the chin a point may lie a pixel beside the one that is seen.
     """
     head, chosen = thin_head() if numbers is None else (load_head(torch.device("cpu")), numbers)
-    rest, view = head.shape(labels["identity"]), invert_pose(labels["camera"])
+    moved, rest = (
+        place_on_screen(labels, head, controllers)[:, chosen]
+        for controllers in (labels["controllers"], torch.zeros_like(labels["controllers"]))
+    )
+    return moved, rest
+
+
+def place_on_screen(labels: dict[str, Tensor], head: Head, controllers: Tensor) -> Tensor:
+    """All vertices of a head, in pixels of the pictures of people who would move so: N x V x 2."""
     turn, shift = labels["pose"][:, :3, :3], labels["pose"][:, None, :3, 3]
-    body = head.fields["body"][chosen, None]
-    found = []
-    for moved in (labels["controllers"], torch.zeros_like(labels["controllers"])):
-        still = head.move(rest, moved)[:, chosen]
-        turned = still @ turn.transpose(1, 2) + shift
-        found.append(project(turned + (still - turned) * body, view, labels["calibration"])[0])
-    return found[0], found[1]
+    still = head.move(head.shape(labels["identity"]), controllers)
+    turned = still @ turn.transpose(1, 2) + shift
+    shown = turned + (still - turned) * head.fields["body"][:, None]
+    return project(shown, invert_pose(labels["camera"]), labels["calibration"])[0]
 
 
 @dataclass(frozen=True)

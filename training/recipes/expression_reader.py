@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ALONE = 0.1
 """How many faces move one controller only: little of the motion, and soon known by heart where they are few."""
+MOVED = 0.5
+"""How many faces, of those that can be, are moved otherwise each time they are met."""
 PLACES, APART = 0.3, 4.0
 """How much heat maps count, and how far their middles are from where they should be."""
 LOOKING = ("trunk.stages", "locate.mix", ".mix.1", "join.0")
@@ -43,10 +45,10 @@ class ReaderRecipe:
 
     Options ``rate``, ``batch``, ``count``, ``alone``, ``first``; ``single``: how many faces of a step are such that move one
     controller only; ``followed``: whether squares are laid by landmarks as the product finds them, or by true ones led astray
-    by chance; ``squares``: how much squares of motion count, without which
-    a reader says at first that nothing moves, and of which it wants less once it has learned to look; ``solver``: the
-    checkpoint that its own begins with (recipe ``solver``): without one, it must learn what points say from pictures alone,
-    of which there are never enough."""
+    by chance; ``moved``: how many faces are moved otherwise than they were drawn, each time they are met, so that nobody
+    learns them by heart; ``squares``: how much squares of motion count, without which a reader says at first that nothing
+    moves, and of which it wants less once it has learned to look; ``solver``: the checkpoint that its own begins with (recipe
+    ``solver``): without one, it must learn what points say from pictures alone, of which there are never enough."""
 
     subject, name, round_size = "expression", "reader", 10_000
     published = compiled = ("reader",)
@@ -86,7 +88,7 @@ class ReaderRecipe:
                     f"The reader's squares are laid by the landmarks in service. {error} Put them there, or give --option "
                     "followed=false: true landmarks led astray by chance."
                 ) from error
-        self.data = CloseData(people, self.config, follower)
+        self.data = CloseData(people, self.config, follower, float(options.get("moved", MOVED)))
         self._validation: Near | None = None
         self._ahead = Ahead(lambda step: self.data.take(step, self.batch_size))
         self._begin_solver(request.options.get("solver"))
