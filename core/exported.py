@@ -1,4 +1,5 @@
-"""A trained network in its fastest form on this machine: PyTorch, bfloat16, or OpenVINO in float, bfloat16 or int8.
+"""A trained network in its fastest form on this machine: PyTorch, as it is, frozen or in bfloat16, or OpenVINO in float,
+bfloat16 or int8.
 
 Every form is compared with the network itself on given pictures; of those accurate enough the quickest is taken, and the
 choice is remembered in a folder, with the graph, so that the next start neither measures nor calibrates.
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     import openvino
 
 Forward = Callable[..., tuple[Tensor, ...]]
-KINDS = ("eager", "bfloat16", "openvino", "openvino_bfloat16", "openvino_int8")
+KINDS = ("eager", "frozen", "bfloat16", "openvino", "openvino_bfloat16", "openvino_int8")
 """Forms in the order in which they are tried."""
 REPEATS = 9
+WATCHED = 2
+"""Calls after which TorchScript has made up its mind."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Exported:
     run: Forward
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Outputs for inputs of the example's shapes."""
+        """Outputs for inputs of the example's shapes; eager and frozen forms take others too."""
         return self.run(*inputs)
 
 
@@ -108,6 +111,8 @@ def _make(kind: str, network: nn.Module, calibration: list[tuple[Tensor, ...]], 
     """The form's callable, its graph written where it has one; None where this machine cannot have it."""
     if kind == "eager":
         return _eager(network)
+    if kind == "frozen":
+        return _frozen(network, calibration[0])
     if kind == "bfloat16":
         return _bfloat16(network) if _has_bfloat16() else None
     if kind == "openvino_bfloat16" and not _has_bfloat16():
@@ -131,6 +136,25 @@ def _eager(network: nn.Module) -> Forward:
     @torch.inference_mode()
     def run(*inputs: Tensor) -> tuple[Tensor, ...]:
         return _tuple(ready(*(_channels_last(x) for x in inputs)))
+
+    return run
+
+
+def _frozen(network: nn.Module, example: tuple[Tensor, ...]) -> Forward:
+    """Without Python between its layers, and with all that no input changes worked out: much of the time of many small ones.
+    Inputs of other shapes than the example's go through the network as it is."""
+    ready = copy.deepcopy(network).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    shown, shapes = [_channels_last(x) for x in example], [x.shape for x in example]
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # tracing warns of shapes that become constants, which is what is wanted
+        graph: Any = torch.jit.freeze(torch.jit.trace(ready, tuple(shown), check_trace=False))  # pyright: ignore
+        for _ in range(WATCHED):
+            graph(*shown)
+
+    @torch.inference_mode()
+    def run(*inputs: Tensor) -> tuple[Tensor, ...]:
+        form = graph if [x.shape for x in inputs] == shapes else ready
+        return _tuple(form(*(_channels_last(x) for x in inputs)))
 
     return run
 

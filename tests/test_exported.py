@@ -33,7 +33,7 @@ def test_the_chosen_form_is_the_quickest_of_those_accurate_enough(tmp_path):
     allowed = [trial for trial in exported.trials if trial.error <= 0.02]
     assert exported.trial == min(allowed, key=lambda trial: trial.milliseconds)
     kinds = {trial.kind for trial in exported.trials}
-    assert {"eager", "openvino", "openvino_int8"} <= kinds
+    assert {"eager", "frozen", "openvino", "openvino_int8"} <= kinds
     assert next(trial.error for trial in exported.trials if trial.kind == "openvino") < 1e-4
     with torch.no_grad():
         wanted, found = network(*shown[0]), exported(*shown[0])[0]
@@ -93,3 +93,29 @@ def test_several_outputs_come_back_in_order(tmp_path):
     mean, double = exported(*pictures(1, 8)[0])
     assert mean.shape == (1, 3)
     assert torch.allclose(double, pictures(1, 8)[0][0] * 2, atol=1e-5)
+
+
+def test_a_frozen_network_says_the_same_of_the_examples_shapes_and_of_others(tmp_path):
+    class Halved(nn.Module):
+        """Its trace holds how many pictures the example had."""
+
+        def __init__(self):
+            super().__init__()
+            self.trunk = trunk()
+
+        def forward(self, x):
+            features = self.trunk(torch.cat((x, x.flip(3))))
+            return features[: len(x)] - 0.5 * features[len(x) :]
+
+    network = Halved()
+    exported = export_fastest(network, pictures(), 1e-3, tmp_path, ("frozen",))
+    assert exported.trial.kind == "frozen"
+    recalled = export_fastest(network, pictures(), 1e-3, tmp_path, ("frozen",))
+    assert recalled.trial == exported.trial
+    one, two = pictures(3)[2], (torch.cat([x for (x,) in pictures(3)[:2]]),)
+    for given in (one, two, pictures(1, 32)[0]):
+        with torch.no_grad():
+            wanted = network(*given)
+        for form in (exported, recalled):
+            assert form(*given)[0].shape == wanted.shape
+            assert torch.allclose(form(*given)[0], wanted, atol=1e-4)

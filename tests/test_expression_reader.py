@@ -400,6 +400,43 @@ def test_a_reader_begins_with_a_solver_that_has_learned(tmp_path: Path) -> None:
         assert torch.allclose(begun.state_dict()[f"solver.{name}"], value, atol=1e-2), name
 
 
+def test_a_reader_grows_in_width_reads_the_same_and_then_uses_all_of_it(tmp_path: Path) -> None:
+    narrow = make_reader_recipe(TINY).modules["reader"]
+    assert isinstance(narrow, CloseReader)
+    torch.manual_seed(1)
+    for weight in narrow.parameters():  # as if it had learned: blocks that say something, a solver that tells
+        if weight.abs().sum() == 0:
+            torch.nn.init.normal_(weight, std=0.1)
+    card = checkpoints.Card("expression", "reader", config=ReaderConfig.tiny().__dict__, pictures=96)
+    checkpoints.save(tmp_path, card, {"reader": narrow.state_dict()}, "fp32")
+    grown = {"grow": str(tmp_path), "width": 6}
+    recipe = make_reader_recipe(replace(TINY, options=TINY.options | grown))
+    assert recipe.config == replace(ReaderConfig.tiny(), width=6)
+    assert recipe.sources["before"] == "96 pictures 4 channels wide"
+    wide, batch = recipe.modules["reader"], recipe.batch(0, 2, 0)
+    assert isinstance(wide, CloseReader)
+    given = [batch[name] for name in INPUTS]
+    narrow.eval()
+    wide.eval()
+    before, after = narrow.look(*given), wide.look(*given)
+    assert before.told.std() > 0.01
+    assert torch.allclose(before.told, after.told, atol=1e-4)
+    assert torch.allclose(before.points, after.points, atol=1e-4)
+    wide.train()
+    learn = torch.optim.AdamW(wide.parameters(), 1e-3)
+    for _ in range(3):  # what is new is listened to after a step, and learns from the next one on
+        learn.zero_grad()
+        torch.stack(list(recipe.losses(recipe.phases[0], batch, 0).values())).sum().backward()
+        learn.step()
+    new = wide.eye.trunk.stem.conv.weight.grad
+    assert new is not None
+    assert (new[4:].abs().sum((1, 2, 3)) > 0).all()
+    with pytest.raises(BadRequest, match="does not shrink"):
+        make_reader_recipe(replace(TINY, options=TINY.options | grown | {"width": 3}))
+    with pytest.raises(BadRequest, match="give one of them"):
+        make_reader_recipe(replace(TINY, options=TINY.options | grown, start_from=str(tmp_path)))
+
+
 def test_a_painter_learns_from_the_engines_own_pictures_of_numbers_as_readers_give_them(tmp_path: Path) -> None:
     numbers = draw_numbers(torch.arange(400))
     assert torch.equal(numbers[7:9], draw_numbers(torch.arange(7, 9)))

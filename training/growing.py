@@ -1,4 +1,8 @@
-"""A generator that learned at few pixels goes on at more (Karras 2018): what it knows is kept, finer blocks begin unseen."""
+"""Networks that learned while they were smaller go on: what they know is kept, and what is new begins unseen.
+
+A generator grows in pixels (Karras 2018), any other network in width (Chen 2016, "Net2Net", but what is added listens from the
+first step and is only later listened to, where copies of what is there would have to be told apart by noise).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import checkpoints
 from core.checkpoints import Card
@@ -37,7 +41,22 @@ def refine(generator: Generator, known: Collection[str], weights: dict[str, Tens
     checkpoints.fill(generator, generator.state_dict() | finer, f"{where} (finer blocks)")
 
 
-def tell_before(card: Card, own: Config) -> str:
-    """What was seen before, for the card."""
+@torch.no_grad()
+def widen(module: nn.Module, weights: dict[str, Tensor], where: str) -> None:
+    """Begins with weights made for fewer channels: what these say is the same, the others hear them and say nothing yet."""
+    fresh = module.state_dict()
+    for name, value in weights.items():
+        part = tuple(slice(size) for size in value.shape)
+        whole = fresh.get(name)
+        if whole is None or whole.dim() != value.dim() or whole[part].shape != value.shape:
+            raise BadRequest(f"{where} is no narrower network of this kind: {name} is {tuple(value.shape)} there.")
+        if value.dim() > 1:
+            whole[: len(value)] = 0.0
+        whole[part] = value.to(whole.dtype)
+    checkpoints.fill(module, fresh, where)
+
+
+def tell_before(card: Card, shape: str) -> str:
+    """What was seen before, and in which shape, for the card."""
     before = card.data.get("before")
-    return f"{card.pictures:,} pictures at {own.size} px" + (f", before that {before}" if before else "")
+    return f"{card.pictures:,} pictures {shape}" + (f", before that {before}" if before else "")

@@ -41,4 +41,4 @@ def grow(generator: Generator, standard: Standard, options: Mapping[str, Any]) -
         fine = Path(str(options["fine"]))
         kept = checkpoints.load(checkpoints.Found(fine, checkpoints.read_card(fine), fine), ("generator",))["generator"]
         refine(generator, weights["generator"].keys(), kept, str(fine))
-    return tell_before(found.card, own)
+    return tell_before(found.card, f"at {own.size} px")

@@ -45,7 +45,8 @@ ALLOWED_ERROR = 0.02
 """How far a faster form's pictures and controllers may be from the network's own, as a share of their deviation."""
 WHISPERED = 0.03
 """What two looks tell less of than this is mostly told by one of them alone, and is rest."""
-KINDS = ("eager", "openvino", "openvino_bfloat16")
+KINDS, READER_KINDS = ("eager", "openvino", "openvino_bfloat16"), ("eager", "frozen")
+"""Forms that networks may take; OpenVINO 2026 now and then crashes while it compiles a reader's heat maps."""
 WAYS = ("photo", "virtual")
 """What controllers are read from: the photo, where a reader has learned to; or the virtual picture."""
 Inputs = tuple[Tensor, ...]
@@ -108,7 +109,7 @@ class Predictor:
             network, found = load_reader(roots)
             cards["reader"], shape = found, ReaderConfig(**found.card.config)
             probed = [cut_patches(pixels, squares_of(face), shape) for pixels, face in probes]
-            close = as_it_is(network), shape  # OpenVINO 2026 now and then crashes while it compiles these heat maps
+            close = _quicken(network, probed, memory, READER_KINDS), shape
         transfers, painted = {}, _painted(roots) if close is not None else ()
         crops = [(to_tensor(crop_face(pixels, face, config.size)),) for pixels, face in probes]
         for name in characters:
@@ -295,10 +296,12 @@ def load_transfer(converter: Found, character: str, roots: Sequence[Path]) -> tu
     return fold_norms(whole), found
 
 
-def _quicken(network: nn.Module, probes: Sequence[Inputs], memory: Path | None) -> Exported:
+def _quicken(
+    network: nn.Module, probes: Sequence[Inputs], memory: Path | None, kinds: Sequence[str] = KINDS
+) -> Exported:
     if memory is None:
         return as_it_is(network)
-    return export_fastest(network, probes, ALLOWED_ERROR, memory, KINDS)
+    return export_fastest(network, probes, ALLOWED_ERROR, memory, kinds)
 
 
 def _probe(seed: int) -> tuple[Pixels, Face]:

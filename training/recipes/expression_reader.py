@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from core.locator import places_error
 from training.ahead import Ahead
 from training.expression_close import CloseData, Follower, Near
 from training.expression_points import anchoring
+from training.growing import tell_before, widen
 from training.recipe import Phase
 from training.recipes.expression import SHOWN, SOURCES, read_config, read_data
 from training.ship import SHIPPED
@@ -48,7 +49,8 @@ class ReaderRecipe:
     by chance; ``moved``: how many faces are moved otherwise than they were drawn, each time they are met, so that nobody
     learns them by heart; ``squares``: how much squares of motion count, without which a reader says at first that nothing
     moves, and of which it wants less once it has learned to look; ``solver``: the checkpoint that its own begins with (recipe
-    ``solver``): without one, it must learn what points say from pictures alone, of which there are never enough."""
+    ``solver``): without one, it must learn what points say from pictures alone, of which there are never enough; ``grow``: the
+    result of a narrower reader to go on from, ``width`` channels wide."""
 
     subject, name, round_size = "expression", "reader", 10_000
     published = compiled = ("reader",)
@@ -56,7 +58,10 @@ class ReaderRecipe:
 
     def __init__(self, request: RunSpec) -> None:
         torch.manual_seed(request.seed)
-        self.config: ReaderConfig = read_config(request, ReaderConfig)
+        narrower = _narrower(request)
+        self.config: ReaderConfig = (
+            read_config(request, ReaderConfig) if narrower is None else _wider(request, narrower)
+        )
         self._reader = CloseReader(self.config)
         self._reader.get_buffer("anchoring").copy_(anchoring())
         self.modules: dict[str, nn.Module] = {"reader": self._reader}
@@ -91,7 +96,11 @@ class ReaderRecipe:
         self.data = CloseData(people, self.config, follower, float(options.get("moved", MOVED)))
         self._validation: Near | None = None
         self._ahead = Ahead(lambda step: self.data.take(step, self.batch_size))
-        self._begin_solver(request.options.get("solver"))
+        if narrower is None:
+            self._begin_solver(request.options.get("solver"))
+        else:
+            widen(self._reader, checkpoints.load(narrower, ("reader",))["reader"], f"{narrower.folder} (reader)")
+            self.sources["before"] = tell_before(narrower.card, f"{narrower.card.config['width']} channels wide")
 
     def _begin_solver(self, folder: object) -> None:
         solver = self._reader.solver
@@ -162,6 +171,25 @@ class ReaderRecipe:
         if self._validation is None:
             self._validation = self.data.validate()
         return self._validation
+
+
+def _narrower(request: RunSpec) -> checkpoints.Found | None:
+    if "grow" not in request.options:
+        return None
+    if request.start_from is not None:
+        raise BadRequest("A reader begins with --start-from, or grows from --option grow=RESULT: give one of them.")
+    folder = Path(str(request.options["grow"]))
+    return checkpoints.Found(folder, checkpoints.read_card(folder), folder)
+
+
+def _wider(request: RunSpec, narrower: checkpoints.Found) -> ReaderConfig:
+    own = ReaderConfig(**narrower.card.config)
+    width = int(request.options.get("width", own.width))
+    if width < own.width:
+        raise BadRequest(
+            f"{narrower.folder} is {own.width} channels wide; a reader grows, it does not shrink to {width}."
+        )
+    return replace(own, width=width)
 
 
 def make_reader_recipe(request: RunSpec) -> ReaderRecipe:

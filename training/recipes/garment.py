@@ -308,7 +308,7 @@ def begin_with(generator: Generator, folder: Path) -> str:
     found = Found(folder, checkpoints.read_card(folder), folder)
     own = stylegan2.Config(**found.card.config["generator"])
     enlarge(generator, checkpoints.load(found)["generator"], own, str(folder))
-    return tell_before(found.card, own)
+    return tell_before(found.card, f"at {own.size} px")
 
 
 def _load_distance() -> PerceptualDistance | None:
