@@ -24,7 +24,9 @@ from core.face.reader import Face
 from core.image import Pixels, to_pixels, to_tensor
 from training.measure import Asked, CannotMeasure, Found, Row, Values, face_groups, read_folder
 
-COUNT, PHOTO_SIZE = 240, 192
+COUNT, PHOTO_SIZE, SMALL_SIZE = 240, 256, 192
+"""What the engine draws by itself, in which a face has about as many pixels as before a webcam of 640 x 480 at arm's length
+(53 from eye to eye), and three quarters of that."""
 ALONE_EVERY = 3
 """Every third person moves one controller only."""
 NOISE = 4.0 / 255
@@ -40,9 +42,8 @@ def measure(asked: Asked) -> Found:
     if asked.data is not None:
         return _on_pictures(predictor, asked)
     seeds = asked.seeds(COUNT)
-    people, moved = draw_people(seeds, asked.device)
-    pixels = to_pixels(people.pixels)
-    faces_found = [_nearest(predictor, picture, marks) for picture, marks in zip(pixels, _marks(people), strict=True)]
+    people, moved = draw_people(seeds, asked.device, PHOTO_SIZE)
+    pixels, faces_found = _find(predictor, people)
     rows: dict[str, Row | None] = {}
     converting = Predictor.load(asked.roots, characters, way="virtual")
     for name in characters:
@@ -54,6 +55,7 @@ def measure(asked: Asked) -> Found:
                 "motion_kept_live", _read_all(predictor, name, pixels, faces_found, again=False)[0], moved
             )
             rows |= {key: row for key, row in live.items() if key.endswith(("live", "worst_part"))}
+            rows |= _small_rows(predictor, seeds, asked.device)
         rows[f"virtual_picture_psnr{suffix}"] = _psnr_row(name, pictures, moved)
         read, pictures = _read_all(converting, name, pixels, faces_found, again=False)
         kept = _motion_rows(f"converted_motion_kept{suffix}", read, moved)
@@ -65,22 +67,32 @@ def measure(asked: Asked) -> Found:
     rows["found"] = Row(np.array([float(face is not None) for face in faces_found]), 0.0, "high")
     notes = (
         f"motion_kept, virtual_picture: as the product reads and draws pictures and clips (from the {predictor.way}; it looks "
-        "again where points lie); live: as the live desk reads a first frame; converted: through what the converter draws. "
+        "again where points lie); live: as the live desk reads a first frame; small: from pictures of "
+        f"{SMALL_SIZE} pixels, others have {PHOTO_SIZE}; converted: through what the converter draws. "
         "A face that is not found keeps nothing. Do nothing: the face at rest.",
     )
     return Found(rows, face_groups(people.attributes.numpy(), KEYS), notes)
 
 
-def draw_people(seeds: list[int], device: str) -> tuple[FaceBatch, Tensor]:
+def draw_people(seeds: list[int], device: str, size: int) -> tuple[FaceBatch, Tensor]:
     """People of these seeds with expressions as in training, every third with one controller alone."""
     at = torch.tensor(seeds)
     alone = (torch.arange(len(seeds)) % ALONE_EVERY == ALONE_EVERY - 1)[:, None]
     moved = torch.where(alone, draw_alone(at), draw_moments(at).controllers)
-    return faces(seeds, device, PHOTO_SIZE, Choices(controllers=moved)), moved
+    return faces(seeds, device, size, Choices(controllers=moved)), moved
 
 
-def _marks(people: FaceBatch) -> list[Values]:
-    return [marks.double().cpu().numpy() for marks in people.landmarks]
+def _small_rows(predictor: Predictor, seeds: list[int], device: str) -> dict[str, Row | None]:
+    """The same people in smaller pictures."""
+    people, moved = draw_people(seeds, device, SMALL_SIZE)
+    read, _ = _read_all(predictor, predictor.characters[0], *_find(predictor, people), again=True)
+    rows = _motion_rows("motion_kept_small", read, moved)
+    return {key: row for key, row in rows.items() if key.endswith(("small", "worst_part"))}
+
+
+def _find(predictor: Predictor, people: FaceBatch) -> tuple[Pixels, list[Face | None]]:
+    pixels, marks = to_pixels(people.pixels), people.landmarks.double().cpu().numpy()
+    return pixels, [_nearest(predictor, picture, true) for picture, true in zip(pixels, marks, strict=True)]
 
 
 def _nearest(predictor: Predictor, picture: Pixels, true: Values) -> Face | None:
